@@ -1,0 +1,123 @@
+package processor
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// Fold is a pure computation over one partition of the log. The engine owns
+// bytes, transactions, time and the order of timers; the fold owns meaning.
+//
+// The contract: the outputs of a history depend on its records alone. A fold
+// reads no clock, does no I/O, starts no goroutine, draws no random number and
+// lets no map's order show. One fold is used by one goroutine at a time.
+type Fold interface {
+	// Version names the rules, the engine's time rules and the output encoding
+	// together: two folds of equal version give equal bytes.
+	Version() uint32
+	// Apply folds one record. For a beat the clocks already stand at its T, and
+	// due timers fire after it.
+	Apply(ctx *Context, r Record)
+	// Fire tells the fold that a timer it armed is due. Timers are lazy: the
+	// fold looks at its state, re-arms when the deadline has moved, and returns
+	// false when nothing came of it. Only effective ones count against the
+	// bound of timers fired in one beat.
+	Fire(ctx *Context, t Timer) bool
+	// Counts goes into the partition's progress record.
+	Counts() Counts
+}
+
+// Counts says how much a fold holds.
+type Counts struct {
+	Sites, OpenDetections, PolicyVersion, BroadcastVersion uint64
+}
+
+// Record is one input record of the partition.
+type Record struct {
+	Partition int32
+	Offset    int64
+	// TimestampMS is the Kafka record timestamp, Unix ms UTC.
+	TimestampMS int64
+	Key         []byte
+	Log         *vigiev1.LogRecord
+}
+
+// Output is a record that a fold appends to the input's partition number of
+// another topic. Topic is a name of package topics, without prefix.
+type Output struct {
+	Topic string
+	Key   []byte
+	// Value nil is a tombstone.
+	Value proto.Message
+	// Urgent outputs are committed at once, not with the next batch.
+	Urgent bool
+}
+
+// TimerClass says on which clock a deadline stands.
+type TimerClass uint8
+
+const (
+	// Civil deadlines stand on the watermark W: answer clocks, windows, validity.
+	Civil TimerClass = iota
+	// Absence deadlines conclude from silence and stand on the supervision
+	// clock S of a receiver group, which stops while we were the ones who did
+	// not listen.
+	Absence
+)
+
+// Timer is a deadline as data. Due timers fire in the order (Deadline, Site,
+// Kind, What), civil ones before absence ones, at the end of each beat.
+type Timer struct {
+	Class TimerClass
+	// Group is the receiver group of an Absence timer; "" for a Civil one.
+	Group string
+	// Deadline in ms: Unix time for Civil, S of the group for Absence.
+	Deadline int64
+	Site     uint64
+	// Kind and What are the fold's own: which rule, and of what (a path, a zone).
+	Kind uint16
+	What uint32
+}
+
+// Context is what a fold may see and do while it folds.
+type Context struct {
+	clock  *clock
+	emit   func(Output)
+	arm    func(Timer)
+	outs   int
+	record Record
+}
+
+// W is the partition's watermark, Unix ms UTC: every writer has said that all
+// it took before stands earlier in the partition. 0 before the first beat.
+func (c *Context) W() int64 { return c.clock.w }
+
+// S is the supervision clock of a receiver group, ms: it runs only while beats
+// prove a receiver of the group alive. 0 for a group that never beat.
+func (c *Context) S(group string) int64 { return c.clock.s(group) }
+
+// SAt is S of the group as it stood at a moment of the receivers' clocks (Unix
+// ms UTC), never above S now. It is what a deadline counts from.
+func (c *Context) SAt(group string, receivedAtMS int64) int64 {
+	return c.clock.sAt(group, receivedAtMS)
+}
+
+// Record is the input record being folded; for a timer, the beat that fired it.
+func (c *Context) Record() Record { return c.record }
+
+// Emit appends an output. The message is encoded before Emit returns.
+func (c *Context) Emit(o Output) {
+	c.outs++
+	if c.outs > maxOutputsPerRecord {
+		panic("processor: a record gave more outputs than maxOutputsPerRecord")
+	}
+	c.emit(o)
+}
+
+// Arm asks for a call of Fire when the deadline is due, once.
+func (c *Context) Arm(t Timer) { c.arm(t) }
+
+// maxOutputsPerRecord bounds what one record, or the timers of one beat, may
+// put into one transaction.
+const maxOutputsPerRecord = 16_384
