@@ -1,0 +1,65 @@
+package appender
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// kindEvent labels records of sites among the kinds.
+const kindEvent = "event"
+
+type metrics struct {
+	records      *prometheus.CounterVec
+	refusals     *prometheus.CounterVec
+	seconds      *prometheus.HistogramVec
+	polls        prometheus.Counter
+	stalledBeats prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer, writer string) (*metrics, error) {
+	m := &metrics{
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "vigie_appender_records_total", Help: "Records whose append was answered, by kind and result."}, []string{"kind", "result"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "vigie_appender_refused_total", Help: "Events and polls not taken, by reason; their senders got no answer."}, []string{"reason"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "vigie_appender_append_seconds", Help: "From received_at (for a beat, its T) to Kafka's answer.",
+			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}}, []string{"kind"}),
+		polls: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "vigie_appender_polls_total", Help: "Polls packed into beats."}),
+		stalledBeats: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "vigie_appender_beats_delayed_total", Help: "Beats that were due while as many as allowed were in flight."}),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	own := prometheus.WrapRegistererWith(prometheus.Labels{"writer": writer}, reg)
+	var errs []error
+	for _, c := range []prometheus.Collector{m.records, m.refusals, m.seconds, m.polls, m.stalledBeats} {
+		errs = append(errs, own.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+func (m *metrics) appended(kind string, ms int64, err error) {
+	if err != nil {
+		m.records.WithLabelValues(kind, "failed").Inc()
+		return
+	}
+	m.records.WithLabelValues(kind, "durable").Inc()
+	m.seconds.WithLabelValues(kind).Observe(float64(ms) / 1000)
+}
+
+func (m *metrics) refused(err error) {
+	reason := "invalid"
+	switch {
+	case errors.Is(err, ErrBusy):
+		reason = "busy"
+	case errors.Is(err, ErrNotRunning):
+		reason = "not-running"
+	case errors.Is(err, ErrTooLarge):
+		reason = "too-large"
+	}
+	m.refusals.WithLabelValues(reason).Inc()
+}
