@@ -29,6 +29,9 @@ type Spec struct {
 	PidFile string
 	// LogFile takes what the process prints; "" keeps the last lines only.
 	LogFile string
+	// Before is called before each start: it prepares files, or refuses with an
+	// error that ends Run when the process was never ready yet. nil: nothing to do.
+	Before func(ctx context.Context) error
 	// Ready is polled after each start until it returns nil; nil: ready at once.
 	Ready func(ctx context.Context) error
 	// Health is asked each HealthEvery; when it has not returned nil for
@@ -114,8 +117,8 @@ func (c *Child) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		if errors.Is(err, errCannotStart) && !c.wasReady() {
-			return err
+		if refused := (refusal{}); errors.As(err, &refused) && !c.wasReady() {
+			return refused.error
 		}
 		if !c.wasReady() {
 			if early++; early >= earlyDeaths {
@@ -137,6 +140,11 @@ func (c *Child) Run(ctx context.Context) error {
 
 // live is one life of the process, from start to death. It returns why it ended.
 func (c *Child) live(ctx context.Context) error {
+	if c.spec.Before != nil {
+		if err := c.spec.Before(ctx); err != nil {
+			return refusal{err}
+		}
+	}
 	p, err := c.start()
 	if err != nil {
 		return err

@@ -208,6 +208,15 @@ func TestMissingProgramFailsAtOnce(t *testing.T) {
 	}
 }
 
+func TestRefusalBeforeTheFirstStartEndsRun(t *testing.T) {
+	s := spec(t.TempDir(), "serve")
+	taken := errors.New("port taken")
+	s.Before = func(context.Context) error { return taken }
+	if err := New(s).Run(t.Context()); !errors.Is(err, taken) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestNeverReadyIsKilled(t *testing.T) {
 	s := spec(t.TempDir(), "stubborn")
 	s.StartTimeout = 60 * time.Millisecond

@@ -1,7 +1,6 @@
 package child
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,8 +10,11 @@ import (
 	"time"
 )
 
-// errCannotStart: the executable is missing or may not be run.
-var errCannotStart = errors.New("cannot be started")
+// refusal is why the process cannot even be started; trying again does not help
+// on the first start: the executable is missing, a port is taken.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
 
 // drain bounds how long we read on for what a dead process still had to say
 // when one of its own children holds the pipe.
@@ -44,7 +46,7 @@ func (c *Child) start() (*process, error) {
 		defer runtime.UnlockOSThread()
 		defer close(p.done)
 		if err := cmd.Start(); err != nil {
-			started <- fmt.Errorf("%s %w: %w", c.spec.Name, errCannotStart, err)
+			started <- refusal{fmt.Errorf("%s cannot be started: %w", c.spec.Name, err)}
 			return
 		}
 		p.pid = cmd.Process.Pid
