@@ -112,3 +112,14 @@ const (
 	HeaderInPartition = "vigie-in-partition"
 	HeaderInOffset    = "vigie-in-offset"
 )
+
+// FixedPartitions is the partition count of a topic that does not have as many
+// as vigie.events; 0 for the others.
+func FixedPartitions(name string) int32 {
+	for _, t := range Table() {
+		if t.Name == name {
+			return t.Partitions
+		}
+	}
+	return 0
+}

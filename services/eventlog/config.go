@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -40,6 +41,17 @@ func (c Config) Topic(name string) string {
 		return topics.DefaultPrefix + name
 	}
 	return c.TopicPrefix + name
+}
+
+// The consumer groups, without prefix.
+const (
+	GroupProcessor = "processor"
+	GroupArchiver  = "archiver"
+)
+
+// Group returns the full name of a consumer group: "vigie-processor" by default.
+func (c Config) Group(name string) string {
+	return strings.TrimRight(c.Topic(""), ".-_") + "-" + name
 }
 
 // Limits that every client shares.

@@ -1,0 +1,184 @@
+package processor
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// envelopeVersion is the newest LogRecord.version that this program reads.
+const envelopeVersion = 1
+
+// partition is one partition of the log being folded: a pure state machine.
+// Given the same records it holds the same state and has given the same outputs.
+type partition struct {
+	number int32
+	fold   Fold
+	clock  clock
+	timers timerQueue
+	chain  chain
+	// next is F: the offset of the first record not yet folded.
+	next int64
+	// pending are the outputs that no confirmed transaction holds yet.
+	pending []pendingOutput
+	urgent  bool
+	// quiet discards outputs: what is replayed was committed before.
+	quiet   bool
+	ctx     Context
+	decoded vigiev1.LogRecord
+}
+
+// pendingOutput is an encoded output and the input offset that caused it.
+type pendingOutput struct {
+	at     int64
+	record *kgo.Record
+}
+
+// stopError stops a partition: going on would lose or invent meaning.
+type stopError struct {
+	partition int32
+	offset    int64
+	reason    string
+}
+
+func (e *stopError) Error() string {
+	return fmt.Sprintf("partition %d stopped at offset %d: %s", e.partition, e.offset, e.reason)
+}
+
+func newPartition(number int32, fold Fold) *partition {
+	p := &partition{number: number, fold: fold}
+	p.ctx.clock = &p.clock
+	p.ctx.arm = p.timers.arm
+	return p
+}
+
+// apply folds one record. The record must be the one at next or after it: the
+// log of events has no holes that carry meaning.
+func (p *partition) apply(r *kgo.Record) error {
+	if r.Offset < p.next {
+		return nil
+	}
+	p.chain.add(r)
+	p.next = r.Offset + 1
+	p.ctx.outs = 0
+	p.ctx.emit = func(o Output) { p.output(r, o) }
+	rec := Record{Partition: p.number, Offset: r.Offset, TimestampMS: r.Timestamp.UnixMilli(), Key: r.Key, Log: &p.decoded}
+	p.ctx.record = rec
+	switch err := proto.Unmarshal(r.Value, &p.decoded); {
+	case err != nil:
+		p.setAside(r, "undecodable", "the value is not a vigie.v1.LogRecord: "+err.Error())
+	case p.decoded.Version > envelopeVersion:
+		return &stopError{p.number, r.Offset, fmt.Sprintf("its envelope has version %d, this program reads up to %d: upgrade it", p.decoded.Version, envelopeVersion)}
+	case p.decoded.Record == nil && len(p.decoded.ProtoReflect().GetUnknown()) == 0:
+		p.setAside(r, "empty", "the record holds nothing")
+	case p.decoded.Record == nil:
+		// A kind of record that a newer program writes: kept in the log, passed over.
+	default:
+		p.step(rec)
+	}
+	return nil
+}
+
+// step moves the clocks, folds, and fires what became due.
+func (p *partition) step(rec Record) {
+	beat := rec.Log.GetBeat()
+	if beat != nil {
+		p.clock.beat(beat)
+	}
+	if adjusted := rec.Log.GetBroadcast().GetClockAdjusted(); adjusted != nil {
+		p.clock.adjust(adjusted.NewWatermarkMs)
+	}
+	p.fold.Apply(&p.ctx, rec)
+	if beat != nil && beat.TMs != 0 {
+		p.timers.fire(&p.clock, func(t Timer) bool { return p.fold.Fire(&p.ctx, t) })
+	}
+}
+
+// setAside says on vigie.rejected what could not be folded, and goes on.
+func (p *partition) setAside(r *kgo.Record, reason, detail string) {
+	p.output(r, Output{
+		Topic: topics.Rejected,
+		Key:   []byte(topics.Events),
+		Value: &vigiev1.Rejected{
+			AtMs: r.Timestamp.UnixMilli(), Stage: "processor", Source: topics.Events, Reason: reason, Detail: detail,
+			RawLength: uint64(len(r.Value)), Topic: topics.Events, Partition: r.Partition, Offset: r.Offset,
+		},
+	})
+}
+
+var encoding = proto.MarshalOptions{Deterministic: true}
+
+// output encodes an output and keeps it until its transaction is confirmed.
+func (p *partition) output(in *kgo.Record, o Output) {
+	if p.quiet {
+		return
+	}
+	out := &kgo.Record{
+		Topic:     o.Topic,
+		Partition: p.number,
+		Key:       o.Key,
+		Timestamp: in.Timestamp,
+	}
+	if o.Value != nil {
+		value, err := encoding.Marshal(o.Value)
+		if err != nil {
+			panic(fmt.Sprintf("processor: an output on %s cannot be encoded: %v", o.Topic, err))
+		}
+		out.Value = value
+	}
+	out.Headers = headers(o, out, in)
+	p.pending = append(p.pending, pendingOutput{at: in.Offset, record: out})
+	p.urgent = p.urgent || o.Urgent
+}
+
+// headers are CloudEvents in binary mode and the input position. The id is a
+// hash of what is said, so that equal outputs have equal ids on any cluster.
+func headers(o Output, out, in *kgo.Record) []kgo.RecordHeader {
+	hs := []kgo.RecordHeader{
+		{Key: topics.HeaderInPartition, Value: strconv.AppendInt(nil, int64(in.Partition), 10)},
+		{Key: topics.HeaderInOffset, Value: strconv.AppendInt(nil, in.Offset, 10)},
+	}
+	if o.Value == nil {
+		return hs
+	}
+	id := ids.Hash(o.Topic, string(o.Key), string(out.Value))
+	name := string(o.Value.ProtoReflect().Descriptor().FullName())
+	return append(hs,
+		kgo.RecordHeader{Key: "ce_specversion", Value: []byte("1.0")},
+		kgo.RecordHeader{Key: "ce_id", Value: []byte(id.String())},
+		kgo.RecordHeader{Key: "ce_source", Value: []byte("/vigie/processor")},
+		kgo.RecordHeader{Key: "ce_type", Value: []byte(name)},
+		kgo.RecordHeader{Key: "content-type", Value: []byte("application/protobuf")},
+	)
+}
+
+// drop forgets the outputs that a confirmed transaction holds: those caused
+// before the committed offset.
+func (p *partition) drop(committed int64) {
+	n := 0
+	for n < len(p.pending) && p.pending[n].at < committed {
+		n++
+	}
+	clear(p.pending[:n])
+	p.pending = p.pending[n:]
+	if len(p.pending) == 0 {
+		p.pending, p.urgent = nil, false
+	}
+}
+
+// progress is the partition's record for vigie.progress at offset next.
+func (p *partition) progress(owner string) *vigiev1.Progress {
+	n := p.fold.Counts()
+	return &vigiev1.Progress{
+		Partition: uint32(p.number), Offset: p.next, WatermarkMs: p.clock.w, Clocks: p.clock.clocks(),
+		ChainHash: p.chain.hash[:], ChainOrdinal: p.chain.ordinal,
+		FoldVersion: p.fold.Version(), PolicyVersion: n.PolicyVersion, BroadcastVersion: n.BroadcastVersion,
+		Owner: owner, Sites: n.Sites, OpenDetections: n.OpenDetections,
+	}
+}

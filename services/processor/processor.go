@@ -1,0 +1,129 @@
+// Package processor is Vigie's stream engine: it runs a pure Fold over the
+// partitions of vigie.events and appends what the fold says, exactly once in
+// effect. It knows nothing of alarms.
+//
+// The loop is: assigned → restore the partition's state by replay, outputs off
+// → poll → fold → outputs, progress records and input offsets in one Kafka
+// transaction → next. An abort is a resend, not a rollback: the fold is
+// deterministic and its state is a function of the log alone, so outputs are
+// kept until a confirmed transaction holds them, and state is never undone.
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/open-vigie/vigie/services/eventlog"
+)
+
+// Config of a processor.
+type Config struct {
+	// Instance names this member for ever: its transactional id and its static
+	// group membership hang on it. Mandatory, [a-z0-9._-]{1,64}.
+	Instance string
+	// Group is the consumer group; eventlog's by default.
+	Group string
+	// CommitEvery bounds how long an output waits for its transaction; 50 ms by
+	// default. Urgent outputs do not wait.
+	CommitEvery time.Duration
+	// ProgressEvery is the pace of progress records when nothing else is said; 1 s.
+	ProgressEvery time.Duration
+	// NewFold makes the empty fold of a partition.
+	NewFold func() Fold
+}
+
+// Deps is what a processor needs from around it.
+type Deps struct {
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Kafka   eventlog.Config
+}
+
+// Processor is one member of the group that folds vigie.events.
+type Processor struct {
+	cfg       Config
+	deps      Deps
+	metrics   *metrics
+	ready     chan struct{}
+	readyOnce sync.Once
+	// kept holds the partitions of a client that had to be rebuilt: their state
+	// is a function of the log up to next, whoever committed what since.
+	kept map[int32]*partition
+}
+
+// New checks the configuration; nothing runs before Run.
+func New(cfg Config, deps Deps) (*Processor, error) {
+	if cfg.Instance == "" {
+		return nil, errors.New("processor.instance is empty: give each processor a name that outlives restarts")
+	}
+	if cfg.NewFold == nil {
+		return nil, errors.New("processor: no fold given")
+	}
+	if err := deps.Kafka.Check(); err != nil {
+		return nil, err
+	}
+	if cfg.Group == "" {
+		cfg.Group = deps.Kafka.Group(eventlog.GroupProcessor)
+	}
+	if cfg.CommitEvery <= 0 {
+		cfg.CommitEvery = 50 * time.Millisecond
+	}
+	if cfg.ProgressEvery <= 0 {
+		cfg.ProgressEvery = time.Second
+	}
+	return &Processor{
+		cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics),
+		ready: make(chan struct{}), kept: map[int32]*partition{},
+	}, nil
+}
+
+// Ready is closed once the first assigned partitions stand at the end of what
+// was committed.
+func (p *Processor) Ready() <-chan struct{} { return p.ready }
+
+// rebuildPause keeps a broken cluster from being hammered by new clients.
+const rebuildPause = 500 * time.Millisecond
+
+// Run folds until ctx ends. It returns an error only for what no rebuild of
+// the Kafka client can mend: a log that contradicts what was committed.
+func (p *Processor) Run(ctx context.Context) error {
+	for {
+		err := p.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		var stop *fatalError
+		if errors.As(err, &stop) {
+			return stop.err
+		}
+		p.metrics.rebuilds.Inc()
+		p.deps.Log.Warn("processor: the Kafka client is rebuilt, states are kept", "because", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(rebuildPause):
+		}
+	}
+}
+
+// session runs one Kafka client from its first poll to its failure.
+func (p *Processor) session(ctx context.Context) error {
+	s, err := newSession(ctx, p)
+	if err != nil {
+		return fmt.Errorf("start the transactional client: %w", err)
+	}
+	defer s.close()
+	return s.run(ctx)
+}
+
+// fatalError marks what a new client cannot mend.
+type fatalError struct{ err error }
+
+func (e *fatalError) Error() string { return e.err.Error() }
+func (e *fatalError) Unwrap() error { return e.err }
