@@ -1,0 +1,90 @@
+package dc09
+
+// crcTable is CRC-16/ARC: polynomial 0x8005 reflected, start 0, no final xor.
+var crcTable = func() (t [256]uint16) {
+	for i := range t {
+		c := uint16(i)
+		for range 8 {
+			if c&1 != 0 {
+				c = c>>1 ^ 0xA001
+			} else {
+				c >>= 1
+			}
+		}
+		t[i] = c
+	}
+	return t
+}()
+
+// CRC is CRC-16/ARC; CRC("123456789") is 0xBB3D.
+func CRC(b []byte) uint16 {
+	var c uint16
+	for _, x := range b {
+		c = c>>8 ^ crcTable[byte(c)^x]
+	}
+	return c
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f'
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isAlnum(c byte) bool {
+	return isDigit(c) || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
+
+func allHex(b []byte) bool {
+	for _, c := range b {
+		if !isHex(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// parseHex reads 1 to 8 hexadecimal digits in either case.
+func parseHex(b []byte) (uint32, bool) {
+	if len(b) == 0 || len(b) > 8 || !allHex(b) {
+		return 0, false
+	}
+	var v uint32
+	for _, c := range b {
+		switch {
+		case c <= '9':
+			c -= '0'
+		case c <= 'F':
+			c -= 'A' - 10
+		default:
+			c -= 'a' - 10
+		}
+		v = v<<4 | uint32(c)
+	}
+	return v, true
+}
+
+// parseDecimal reads 1 to 9 decimal digits.
+func parseDecimal(b []byte) (uint32, bool) {
+	if len(b) == 0 || len(b) > 9 {
+		return 0, false
+	}
+	var v uint32
+	for _, c := range b {
+		if !isDigit(c) {
+			return 0, false
+		}
+		v = v*10 + uint32(c-'0')
+	}
+	return v, true
+}
+
+// knownToken avoids an allocation for the tokens that are seen all day.
+func knownToken(b []byte) string {
+	for _, t := range [...]string{TokenNull, TokenSIA, TokenCID, TokenAck} {
+		if string(b) == t {
+			return t
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,210 @@
+package dc09
+
+import "bytes"
+
+// maxEvents of one block: what fits a frame is fewer than this.
+const maxEvents = 1024
+
+// SIAEvent is one event of a SIA-DCS block (DC-03). Values are as sent.
+type SIAEvent struct {
+	// Old: the panel says that it reports late.
+	Old bool
+	// Code is two capital letters, Address the zone, user or door after them.
+	Code    string
+	Address string
+	// What the modifiers said: ti, id, ri, pi. They hold until said anew.
+	Time       string
+	User       string
+	Area       string
+	Peripheral string
+	// Text is the panel's own, in whatever character set it has.
+	Text []byte
+}
+
+// ParseSIA reads the data field of a SIA-DCS frame. account is the one inside
+// the data, often the same as the frame's; "" when absent. The error is *Error,
+// and then no event is to be trusted: keep the data verbatim.
+func ParseSIA(data []byte) (account string, events []SIAEvent, err error) {
+	account, rest, at := splitAccount(data)
+	p := siaParser{data: rest, base: at}
+	if ferr := p.blocks(true); ferr != nil {
+		// Some panels leave out the N of a new event.
+		retry := siaParser{data: rest, base: at}
+		if retry.blocks(false) != nil {
+			return account, nil, ferr
+		}
+		p = retry
+	}
+	if len(p.events) == 0 {
+		return account, nil, fault(ReasonBadSyntax, at, "no event code in the data")
+	}
+	return account, p.events, nil
+}
+
+// splitAccount cuts "#1234|" off.
+func splitAccount(data []byte) (account string, rest []byte, at int) {
+	bar := bytes.IndexByte(data, '|')
+	if len(data) == 0 || data[0] != '#' || bar < 0 {
+		return "", data, 0
+	}
+	return string(data[1:bar]), data[bar+1:], bar + 1
+}
+
+type siaParser struct {
+	data   []byte
+	base   int
+	at     int
+	now    SIAEvent
+	events []SIAEvent
+}
+
+func (p *siaParser) fail(format string, args ...any) *Error {
+	return fault(ReasonBadSyntax, p.base+p.at, format, args...)
+}
+
+func (p *siaParser) more() bool { return p.at < len(p.data) }
+
+// blocks reads what is between the bars: events that start with N or O (when
+// marked), or a text that starts with A.
+func (p *siaParser) blocks(marked bool) *Error {
+	for p.more() {
+		switch c := p.data[p.at]; {
+		case c == '|':
+			p.at++
+			continue
+		case marked && (c == 'N' || c == 'O'):
+			p.now = SIAEvent{Old: c == 'O'}
+			p.at++
+		case marked && c == 'A' && len(p.events) > 0:
+			p.at++
+			p.setText(p.until("|"))
+			continue
+		case marked && c == '*' && len(p.events) > 0:
+			if ferr := p.quotedText(); ferr != nil {
+				return ferr
+			}
+			continue
+		case marked:
+			return p.fail("a block starts with %q: N, O or A is expected", c)
+		}
+		if ferr := p.items(); ferr != nil {
+			return ferr
+		}
+	}
+	return nil
+}
+
+// items reads modifiers, codes and texts of one block.
+func (p *siaParser) items() *Error {
+	for p.more() && p.data[p.at] != '|' {
+		switch c := p.data[p.at]; {
+		case c == '/' || c == ' ':
+			p.at++
+		case c == '^':
+			p.at++
+			p.setText(p.until("^"))
+			p.at = min(p.at+1, len(p.data))
+		case c == '*':
+			if ferr := p.quotedText(); ferr != nil {
+				return ferr
+			}
+		case c >= 'a' && c <= 'z':
+			if ferr := p.modifier(); ferr != nil {
+				return ferr
+			}
+		case p.codeAhead():
+			p.code()
+			if len(p.events) > maxEvents {
+				return p.fail("more than %d events in one block", maxEvents)
+			}
+		default:
+			return p.fail("%q is neither a code nor a modifier", c)
+		}
+	}
+	return nil
+}
+
+func (p *siaParser) codeAhead() bool {
+	return p.at+1 < len(p.data) && isUpper(p.data[p.at]) && isUpper(p.data[p.at+1])
+}
+
+func (p *siaParser) code() {
+	e := p.now
+	e.Code = string(p.data[p.at : p.at+2])
+	p.at += 2
+	e.Address = string(bytes.TrimSpace(p.until("/^*|")))
+	p.events = append(p.events, e)
+}
+
+// until takes the bytes up to one of the ends, which stays.
+func (p *siaParser) until(ends string) []byte {
+	n := bytes.IndexAny(p.data[p.at:], ends)
+	if n < 0 {
+		n = len(p.data) - p.at
+	}
+	v := p.data[p.at : p.at+n]
+	p.at += n
+	return v
+}
+
+// setText gives the latest event its text; before any event it is nobody's.
+func (p *siaParser) setText(text []byte) {
+	if n := len(p.events); n > 0 {
+		p.events[n-1].Text = text
+	}
+}
+
+// quotedText reads *"text"NM.
+func (p *siaParser) quotedText() *Error {
+	if p.at+1 >= len(p.data) || p.data[p.at+1] != '"' {
+		return p.fail("a quote is expected after the star of a text")
+	}
+	p.at += 2
+	text := p.until(`"`)
+	if !p.more() {
+		return p.fail("the quoted text is not closed")
+	}
+	p.setText(text)
+	p.at++
+	p.at += len(`NM`) * boolInt(bytes.HasPrefix(p.data[p.at:], []byte("NM")))
+	return nil
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// modifier reads two small letters and a value, ended by a slash or, in the
+// field, by the capital letters of the code itself.
+func (p *siaParser) modifier() *Error {
+	if p.at+1 >= len(p.data) || p.data[p.at+1] < 'a' || p.data[p.at+1] > 'z' {
+		return p.fail("a modifier has two small letters")
+	}
+	name := string(p.data[p.at : p.at+2])
+	p.at += 2
+	end := p.at
+	for end < len(p.data) && (isDigit(p.data[end]) || p.data[end] == ':' || p.data[end] == '-') {
+		end++
+	}
+	if slash := bytes.IndexAny(p.data[p.at:], "/^|"); slash >= 0 && allHex(p.data[p.at:p.at+slash]) {
+		end = p.at + slash
+	}
+	value := string(p.data[p.at:end])
+	p.at = end
+	switch name {
+	case "ti":
+		p.now.Time = value
+	case "id":
+		p.now.User = value
+	case "ri":
+		p.now.Area = value
+	case "pi":
+		p.now.Peripheral = value
+	}
+	return nil
+}
+
+func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
