@@ -1,0 +1,465 @@
+package processor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/eventlog"
+)
+
+// tally is a small fold with all that can go wrong in an engine: outputs on
+// several topics, state, civil and absence timers that re-arm.
+type tally struct {
+	events map[uint64]uint64
+	heard  map[uint64]int64
+}
+
+func newTally() Fold { return &tally{events: map[uint64]uint64{}, heard: map[uint64]int64{}} }
+
+func (f *tally) Version() uint32 { return 1 }
+func (f *tally) Counts() Counts  { return Counts{Sites: uint64(len(f.events))} }
+
+func (f *tally) say(ctx *Context, topic string, site uint64, reason string, at int64) {
+	ctx.Emit(Output{Topic: topic, Key: topics.SiteKey(site), Urgent: f.events[site]%5 == 0, Value: &vigiev1.EventOutcome{
+		Site: site, AtMs: at, Reason: fmt.Sprintf("%s %d", reason, f.events[site]),
+	}})
+}
+
+func (f *tally) Apply(ctx *Context, r Record) {
+	if b := r.Log.GetBeat(); b != nil {
+		for _, site := range b.Site {
+			f.hear(ctx, site, b.BaseMs)
+		}
+		return
+	}
+	if e := r.Log.GetEvent(); e != nil {
+		f.events[e.Site]++
+		f.say(ctx, topics.Detections, e.Site, "event", e.ReceivedAtMs)
+		if f.events[e.Site]%3 == 0 {
+			f.say(ctx, topics.SiteStates, e.Site, "state", e.ReceivedAtMs)
+			ctx.Arm(Timer{Deadline: e.ReceivedAtMs + 700, Site: e.Site, Kind: 1})
+		}
+		f.hear(ctx, e.Site, e.ReceivedAtMs)
+	}
+}
+
+func (f *tally) hear(ctx *Context, site uint64, at int64) {
+	deadline := ctx.SAt("g", at) + 1500
+	if _, armed := f.heard[site]; !armed {
+		ctx.Arm(Timer{Class: Absence, Group: "g", Deadline: deadline, Site: site, Kind: 2})
+	}
+	f.heard[site] = deadline
+}
+
+func (f *tally) Fire(ctx *Context, t Timer) bool {
+	if t.Kind == 1 {
+		f.say(ctx, topics.Incidents, t.Site, "civil", t.Deadline)
+		return true
+	}
+	if f.heard[t.Site] > t.Deadline {
+		t.Deadline = f.heard[t.Site]
+		ctx.Arm(t)
+		return false
+	}
+	delete(f.heard, t.Site)
+	f.say(ctx, topics.Detections, t.Site, "silent", ctx.W())
+	return true
+}
+
+var outputTopics = []string{topics.Detections, topics.SiteStates, topics.Incidents}
+
+const testPartitions = 3
+
+type world struct {
+	t       *testing.T
+	cluster *kfake.Cluster
+	cfg     eventlog.Config
+	cl      *kgo.Client
+	rng     *rand.Rand
+	now     int64
+	seq     uint64
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	t.Helper()
+	var full []string
+	cfg := eventlog.Config{}
+	for _, row := range topics.Table() {
+		full = append(full, cfg.Topic(row.Name))
+	}
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(testPartitions, full...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cfg.Brokers = cluster.ListenAddrs()
+	cl, err := kgo.NewClient(cfg.IngestOpts(quiet())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	var zero kadm.Offsets
+	for p := range int32(testPartitions) {
+		zero.AddOffset(cfg.Topic(topics.Events), p, 0, -1)
+	}
+	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), cfg.Group(eventlog.GroupProcessor), zero); err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000}
+}
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+// feed appends a stretch of life to every partition: events, polls, beats.
+func (w *world) feed(steps int) {
+	for range steps {
+		w.now += w.rng.Int64N(400)
+		w.seq++
+		for p := range int32(testPartitions) {
+			for range w.rng.IntN(4) {
+				w.append(p, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: &vigiev1.Event{
+					Site: 1 + w.rng.Uint64N(6), ReceivedAtMs: w.now,
+					Body: &vigiev1.Event_AlarmRaised{AlarmRaised: &vigiev1.AlarmRaised{}},
+				}}})
+			}
+			if w.rng.IntN(20) == 0 {
+				w.produce(&kgo.Record{Topic: w.cfg.Topic(topics.Events), Partition: p, Value: []byte{0xff, 0xff}})
+			}
+			w.append(p, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Beat{Beat: &vigiev1.Beat{
+				Writer: "r", Boot: []byte("1"), Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: "g",
+				Sequence: w.seq, TMs: w.now, BaseMs: w.now, Site: []uint64{1 + w.rng.Uint64N(6)},
+			}}})
+		}
+	}
+	if err := w.cl.Flush(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) append(p int32, r *vigiev1.LogRecord) {
+	value, err := proto.Marshal(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.produce(&kgo.Record{Topic: w.cfg.Topic(topics.Events), Partition: p, Value: value})
+}
+
+func (w *world) produce(r *kgo.Record) {
+	r.Timestamp = time.UnixMilli(w.now)
+	w.cl.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
+		if err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
+// instance is a processor whose network can be cut: to Kafka, that is kill -9.
+type instance struct {
+	stop context.CancelFunc
+	done chan error
+	cut  *atomic.Bool
+	net  *connections
+	p    *Processor
+}
+
+type connections struct {
+	mu   sync.Mutex
+	open []net.Conn
+}
+
+func (w *world) start(name string) *instance {
+	w.t.Helper()
+	in := &instance{done: make(chan error, 1), cut: &atomic.Bool{}, net: &connections{}}
+	cfg := w.cfg
+	cfg.Extra = []kgo.Opt{kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if in.cut.Load() {
+			return nil, errors.New("the process is dead")
+		}
+		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		if err == nil {
+			in.net.mu.Lock()
+			in.net.open = append(in.net.open, c)
+			in.net.mu.Unlock()
+		}
+		return c, err
+	})}
+	p, err := New(Config{Instance: name, NewFold: newTally, CommitEvery: 5 * time.Millisecond, ProgressEvery: 20 * time.Millisecond}, Deps{Log: quiet(), Kafka: cfg})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	in.p = p
+	ctx, stop := context.WithCancel(context.Background())
+	in.stop = stop
+	go func() { in.done <- p.Run(ctx) }()
+	w.t.Cleanup(in.kill)
+	return in
+}
+
+func (in *instance) kill() {
+	in.cut.Store(true)
+	in.net.mu.Lock()
+	for _, c := range in.net.open {
+		c.Close()
+	}
+	in.net.mu.Unlock()
+	in.stop()
+}
+
+// oracle folds the log in one thread, without a broker's transactions.
+func (w *world) oracle() map[string][][]*kgo.Record {
+	want := map[string][][]*kgo.Record{}
+	for _, topic := range append(outputTopics, topics.Rejected) {
+		want[topic] = make([][]*kgo.Record, testPartitions)
+	}
+	for p := range int32(testPartitions) {
+		part := newPartition(p, newTally())
+		for _, r := range w.read(topics.Events, p) {
+			if err := part.apply(r); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		for _, out := range part.pending {
+			want[out.record.Topic][p] = append(want[out.record.Topic][p], out.record)
+		}
+	}
+	return want
+}
+
+func (w *world) read(topic string, p int32) []*kgo.Record {
+	w.t.Helper()
+	full := w.cfg.Topic(topic)
+	ends, err := kadm.NewClient(w.cl).ListEndOffsets(w.t.Context(), full)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	end, _ := ends.Lookup(full, p)
+	var records []*kgo.Record
+	opts := append(w.cfg.ReaderOpts(quiet()), kgo.KeepControlRecords())
+	ctx, done := context.WithTimeout(w.t.Context(), 20*time.Second)
+	defer done()
+	err = readRange(ctx, opts, full, p, 0, end.Offset, func(r *kgo.Record) error {
+		if !r.Attrs.IsControl() {
+			records = append(records, r)
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatalf("read %s partition %d to %d: %v", full, p, end.Offset, err)
+	}
+	return records
+}
+
+// settled waits until the committed offsets stand at the end of the log.
+func (w *world) settled() {
+	w.t.Helper()
+	adm := kadm.NewClient(w.cl)
+	topic := w.cfg.Topic(topics.Events)
+	deadline, done := context.WithTimeout(w.t.Context(), 60*time.Second)
+	defer done()
+	for {
+		ends, err := adm.ListEndOffsets(deadline, topic)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		at, err := committedOffsets(deadline, adm, w.cfg.Group(eventlog.GroupProcessor), topic)
+		if err != nil {
+			w.t.Fatal("the processor did not reach the end of the log: ", err)
+		}
+		behind := false
+		for p := range int32(testPartitions) {
+			end, _ := ends.Lookup(topic, p)
+			behind = behind || at[p] < end.Offset
+		}
+		if !behind {
+			return
+		}
+		if pause(deadline, 20*time.Millisecond) != nil {
+			w.t.Fatalf("the processor did not reach the end of the log: %v", at)
+		}
+	}
+}
+
+// check compares the committed outputs with the oracle's, byte for byte, once each.
+func (w *world) check() {
+	w.t.Helper()
+	for topic, partitions := range w.oracle() {
+		for p := range int32(testPartitions) {
+			got := w.read(topic, p)
+			want := partitions[p]
+			if len(got) != len(want) {
+				w.t.Errorf("%s partition %d: %d outputs, the oracle has %d", topic, p, len(got), len(want))
+				continue
+			}
+			for i := range got {
+				if !bytes.Equal(got[i].Value, want[i].Value) || !bytes.Equal(got[i].Key, want[i].Key) || got[i].Timestamp.UnixMilli() != want[i].Timestamp.UnixMilli() {
+					w.t.Errorf("%s partition %d: output %d differs from the oracle's", topic, p, i)
+					break
+				}
+			}
+		}
+	}
+}
+
+func TestOutputsAreTheOraclesOnceEach(t *testing.T) {
+	w := newWorld(t, 1)
+	w.feed(40)
+	in := w.start("a")
+	w.feed(60)
+	w.settled()
+	w.check()
+	in.stop()
+	if err := <-in.done; err != nil {
+		t.Errorf("a clean stop gave %v", err)
+	}
+	again := w.start("a")
+	w.feed(30)
+	w.settled()
+	w.check()
+	again.stop()
+	<-again.done
+}
+
+// Decisions 11 and 12: whatever is killed and whenever, each output stands once.
+func TestKilledProcessorLosesAndDoublesNothing(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, seed)
+			for range 6 {
+				in := w.start("a")
+				w.feed(10 + w.rng.IntN(30))
+				if w.rng.IntN(3) > 0 {
+					w.waitForSome(topics.Detections)
+				}
+				in.kill()
+			}
+			w.start("a")
+			w.settled()
+			w.check()
+		})
+	}
+}
+
+func (w *world) waitForSome(topic string) {
+	w.t.Helper()
+	adm := kadm.NewClient(w.cl)
+	full := w.cfg.Topic(topic)
+	sum := func() (n int64) {
+		ends, err := adm.ListEndOffsets(w.t.Context(), full)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+		return n
+	}
+	deadline, done := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer done()
+	for before := sum(); sum() == before; {
+		if pause(deadline, 5*time.Millisecond) != nil {
+			w.t.Fatalf("nothing more came on %s", full)
+		}
+	}
+}
+
+// Decision 11: an abort is a resend; an outcome that is not known is looked up.
+func TestFaultsOfTheTransactionLoseAndDoubleNothing(t *testing.T) {
+	end, commit, add := kmsg.EndTxn, kmsg.TxnOffsetCommit, kmsg.AddOffsetsToTxn
+	faults := map[string]kfake.Fault{
+		"the end is refused":                  {Keys: []kmsg.Key{end}, Err: kerr.UnknownServerError, Count: 2, TopLevel: true},
+		"the end is done but its answer lost": {Keys: []kmsg.Key{end}, Err: kerr.RequestTimedOut, Count: 2, TopLevel: true},
+		"the offset commit is refused":        {Keys: []kmsg.Key{commit}, Err: kerr.CoordinatorNotAvailable, Count: 2},
+		"the transaction must be aborted":     {Keys: []kmsg.Key{commit}, Err: kerr.TransactionAbortable, Count: 2},
+		"the member is unknown":               {Keys: []kmsg.Key{commit}, Err: kerr.UnknownMemberID, Count: 1},
+		"the producer is fenced":              {Keys: []kmsg.Key{end}, Err: kerr.ProducerFenced, Count: 1, TopLevel: true},
+		"the offsets are not added":           {Keys: []kmsg.Key{add}, Err: kerr.ConcurrentTransactions, Count: 3, TopLevel: true},
+		"an output is refused":                {Keys: []kmsg.Key{kmsg.Produce}, Topic: "vigie.detections", Err: kerr.InvalidRecord, Count: 1},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 7)
+			w.start("a")
+			w.feed(20)
+			w.waitForSome(topics.Detections)
+			w.cluster.Fault(fault)
+			w.feed(20)
+			w.settled()
+			w.check()
+		})
+	}
+}
+
+// A zombie: cut off, its partitions taken over by another, then back.
+func TestZombiesOutputsNeverShow(t *testing.T) {
+	w := newWorld(t, 9)
+	zombie := w.start("a")
+	w.feed(20)
+	w.waitForSome(topics.Detections)
+	zombie.cut.Store(true)
+	zombie.net.mu.Lock()
+	for _, c := range zombie.net.open {
+		c.Close()
+	}
+	zombie.net.mu.Unlock()
+	w.start("b")
+	w.feed(20)
+	w.settled()
+	zombie.cut.Store(false)
+	w.feed(20)
+	w.settled()
+	w.check()
+}
+
+// Decision 12: a group offset that somebody moved stops the processor loudly.
+func TestMovedOffsetStopsLoudly(t *testing.T) {
+	w := newWorld(t, 3)
+	in := w.start("a")
+	w.feed(20)
+	w.settled()
+	in.stop()
+	<-in.done
+	adm, group := kadm.NewClient(w.cl), w.cfg.Group(eventlog.GroupProcessor)
+	if _, err := adm.LeaveGroup(t.Context(), kadm.LeaveGroup(group).InstanceIDs(group+".a")); err != nil {
+		t.Fatal(err)
+	}
+	var moved kadm.Offsets
+	moved.AddOffset(w.cfg.Topic(topics.Events), 1, 2, -1)
+	if err := adm.CommitAllOffsets(t.Context(), group, moved); err != nil {
+		t.Fatal(err)
+	}
+	err := <-w.start("a").done
+	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("somebody moved the offset")) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Decision 17: an envelope of the future stops; meaning would be lost.
+func TestNewerEnvelopeStops(t *testing.T) {
+	w := newWorld(t, 4)
+	w.append(0, &vigiev1.LogRecord{Version: envelopeVersion + 1, Record: &vigiev1.LogRecord_Beat{Beat: &vigiev1.Beat{}}})
+	w.feed(1)
+	err := <-w.start("a").done
+	var stopped *stopError
+	if !errors.As(err, &stopped) || stopped.partition != 0 || stopped.offset != 0 {
+		t.Errorf("got %v", err)
+	}
+}
