@@ -1,6 +1,10 @@
 package dc09
 
-import v1 "github.com/open-vigie/vigie/schemas/vigiev1"
+import (
+	"strings"
+
+	v1 "github.com/open-vigie/vigie/schemas/vigiev1"
+)
 
 // Kind is what a code does to a site.
 type Kind uint8
@@ -66,7 +70,7 @@ var siaCodes = []struct {
 	{[]string{"QA"}, []string{"QH", "QR"}, medical, KindAlarm},
 	{[]string{"FA"}, []string{"FH", "FR"}, fire, KindAlarm},
 	{[]string{"SA"}, []string{"SH", "SR"}, sprinkler, KindAlarm},
-	{[]string{"KA"}, []string{"KH", "KR"}, critical, KindAlarm}, // heat: class default, unverified
+	{[]string{"KA"}, []string{"KH", "KR"}, fire, KindAlarm}, // heat: class default, unverified
 	{[]string{"GA"}, []string{"GH", "GR"}, gas, KindAlarm},
 	// People under threat.
 	{[]string{"PA"}, []string{"PH", "PR"}, holdUp, KindAlarm},
@@ -74,12 +78,12 @@ var siaCodes = []struct {
 	// Intrusion.
 	{[]string{"BA", "BG"}, []string{"BH", "BR"}, intrusion, KindAlarm}, // BG, unverified intrusion: class default, unverified
 	{[]string{"BV"}, nil, confirmed, KindAlarm},
-	{[]string{"UA"}, []string{"UH", "UR"}, intrusion, KindAlarm}, // untyped: class default, unverified
 	{[]string{"EA"}, nil, intrusion, KindAlarm},
 	{[]string{"BC", "OC"}, nil, intrusion, KindCancel},
 	{[]string{"TA"}, []string{"TR"}, tamper, KindTamper},
 	{[]string{"JA"}, nil, tamper, KindTamper},
 	// Technical alarms.
+	{[]string{"UA"}, []string{"UH", "UR"}, critical, KindAlarm}, // untyped: class default, unverified
 	{[]string{"WA"}, []string{"WH", "WR"}, critical, KindAlarm}, // water: class default, unverified
 	{[]string{"ZA"}, []string{"ZH", "ZR"}, comfort, KindAlarm},  // freezing: class default, unverified
 	// Faults.
@@ -124,17 +128,16 @@ var cidCodes = []struct {
 	kind  Kind
 }{
 	{[]string{"100", "101", "102", "103"}, medical, KindAlarm},
-	{[]string{"110", "111", "112", "115", "117", "118"}, fire, KindAlarm},
+	{[]string{"110", "111", "112", "115", "117", "118", "114"}, fire, KindAlarm},
 	{[]string{"113"}, sprinkler, KindAlarm},
-	{[]string{"114"}, critical, KindAlarm},
-	{[]string{"120", "122", "123", "124", "125", "129"}, holdUp, KindAlarm},
+	{[]string{"120", "122", "123", "124", "125", "129", "146"}, holdUp, KindAlarm},
 	{[]string{"121"}, duress, KindAlarm},
-	{[]string{"130", "131", "132", "133", "134", "135", "136", "138", "140", "146", "150", "374", "378"}, intrusion, KindAlarm},
+	{[]string{"130", "131", "132", "133", "134", "135", "136", "138", "140", "374", "378"}, intrusion, KindAlarm},
 	{[]string{"139"}, confirmed, KindAlarm},
 	{[]string{"137", "144", "145", "341", "383"}, tamper, KindTamper},
 	{[]string{"421", "461"}, tamper, KindTamper},
 	{[]string{"151", "162"}, gas, KindAlarm},
-	{[]string{"154", "158"}, critical, KindAlarm},
+	{[]string{"150", "154", "158"}, critical, KindAlarm},
 	{[]string{"159"}, comfort, KindAlarm},
 	{[]string{"301"}, mains, KindFault},
 	{[]string{"302", "309", "311", "384"}, battery, KindFault},
@@ -203,4 +206,21 @@ func CIDMeaning(e CIDEvent) (Meaning, bool) {
 		m.Restore = restore
 	}
 	return m, true
+}
+
+var kindNames = [...]string{
+	KindInformation: "information", KindAlarm: "alarm", KindCancel: "alarm cancelled by a user",
+	KindArm: "armed", KindArmPart: "armed in part", KindArmForced: "armed by force",
+	KindDisarm: "disarmed", KindDisarmAfterAlarm: "disarmed after an alarm", KindFault: "fault",
+	KindTamper: "tamper", KindBypass: "bypass", KindTest: "test", KindTestPeriodic: "periodic test",
+}
+
+// String says the meaning in English, for people: "alarm, intrusion".
+func (m Meaning) String() string {
+	class := strings.TrimPrefix(m.Class.String(), "EVENT_CLASS_")
+	s := kindNames[m.Kind] + ", " + strings.ReplaceAll(strings.ToLower(class), "_", " ")
+	if m.Restore {
+		s += ", restored"
+	}
+	return s
 }

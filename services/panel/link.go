@@ -1,0 +1,148 @@
+package panel
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/open-vigie/vigie/services/receiver/dc09"
+)
+
+// connected returns the connection, and makes it when there is none. One caller
+// dials; the others wait for it.
+func (t *Transmitter) connected(ctx context.Context) (*link, error) {
+	for {
+		t.mu.Lock()
+		if t.closed {
+			t.mu.Unlock()
+			return nil, ErrClosed
+		}
+		if t.link != nil {
+			l := t.link
+			t.mu.Unlock()
+			return l, nil
+		}
+		if t.dialling == nil {
+			t.dialling = make(chan struct{})
+			t.mu.Unlock()
+			return t.dial(ctx)
+		}
+		dialling := t.dialling
+		t.mu.Unlock()
+		select {
+		case <-dialling:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (t *Transmitter) dial(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialWait)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, t.network, t.addr)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.dialling)
+	t.dialling = nil
+	if err != nil {
+		return nil, err
+	}
+	if t.closed {
+		_ = conn.Close() // Close came while we dialled; nothing was sent on it
+		return nil, ErrClosed
+	}
+	t.link = &link{conn: conn, gone: make(chan struct{})}
+	t.readers.Add(1)
+	go t.read(t.link)
+	return t.link, nil
+}
+
+// lost gives a connection up, so that the next try makes another.
+func (t *Transmitter) lost(l *link) {
+	_ = l.conn.Close() // it is broken already, or abandoned
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.link == l {
+		t.link = nil
+	}
+}
+
+func (l *link) write(frame []byte, within time.Duration) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
+		return err
+	}
+	_, err := l.conn.Write(frame)
+	return err
+}
+
+// read hands answers to those who wait for them, until the connection ends.
+func (t *Transmitter) read(l *link) {
+	defer t.readers.Done()
+	defer close(l.gone)
+	defer t.lost(l)
+	buf := make([]byte, readBuffer)
+	var split dc09.Splitter
+	for {
+		n, err := l.conn.Read(buf)
+		if n > 0 {
+			split.Write(buf[:n])
+			t.drain(&split)
+		}
+		if err == nil {
+			continue
+		}
+		// A datagram socket reports that nobody listens; the receiver may be back
+		// for the next try.
+		if t.network == "udp" && !t.isClosed() && n == 0 && !isClosedConn(err) {
+			continue
+		}
+		return
+	}
+}
+
+func (t *Transmitter) drain(split *dc09.Splitter) {
+	for {
+		piece, verdict, ok := split.Next()
+		if !ok {
+			return
+		}
+		if verdict != dc09.Whole {
+			continue // an answer that cannot be read is no answer
+		}
+		if a, ok := parseAnswer(piece); ok {
+			t.deliver(a)
+		}
+	}
+}
+
+// deliver finds who waits for an answer. A NAK has sequence 0000: it goes to
+// every message of the account that waits.
+func (t *Transmitter) deliver(a Answer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	of := account{a.Line, a.Account}
+	if c, ok := t.waiting[exchange{of, a.Sequence}]; ok {
+		offer(c, a)
+		return
+	}
+	if a.Kind != NAK {
+		return
+	}
+	for x, c := range t.waiting {
+		if x.account == of {
+			offer(c, a)
+		}
+	}
+}
+
+// offer drops an answer that nobody has room for: it repeats one that waits.
+func offer(c chan Answer, a Answer) {
+	select {
+	case c <- a:
+	default:
+	}
+}
