@@ -1,0 +1,76 @@
+package eventlog
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// PolicyHash is the content_hash of a policy: SHA-256 over the deterministic
+// encoding of its classes alone.
+func PolicyHash(policy *vigiev1.Policy) ([]byte, error) {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&vigiev1.Policy{Classes: policy.GetClasses()})
+	if err != nil {
+		return nil, fmt.Errorf("encode the classes of policy %d: %w", policy.GetVersion(), err)
+	}
+	hash := sha256.Sum256(b)
+	return hash[:], nil
+}
+
+// EnsurePolicy appends the policy to each partition of vigie.events, and returns
+// once all of them are durable. It may be called again: a repeat of a version
+// with the same content is without effect in the fold. version and at_ms must be
+// set; content_hash is filled in.
+func EnsurePolicy(ctx context.Context, cfg Config, policy *vigiev1.Policy, partitions int32) error {
+	value, err := policyRecord(policy)
+	if err != nil {
+		return err
+	}
+	cl, err := kgo.NewClient(cfg.IngestOpts(slog.New(slog.DiscardHandler))...)
+	if err != nil {
+		return fmt.Errorf("append policy %d: %w", policy.GetVersion(), err)
+	}
+	defer cl.Close()
+	var records []*kgo.Record
+	for p := range partitions {
+		records = append(records, &kgo.Record{
+			Topic: cfg.Topic(topics.Events), Partition: p, Value: value,
+			Headers: []kgo.RecordHeader{{Key: topics.HeaderKind, Value: []byte("policy")}},
+		})
+	}
+	if err := cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("append policy %d: %w", policy.GetVersion(), err)
+	}
+	return nil
+}
+
+func policyRecord(policy *vigiev1.Policy) ([]byte, error) {
+	if policy.GetVersion() == 0 || policy.GetAtMs() == 0 {
+		return nil, errors.New("a policy needs its version and the time it was set (at_ms)")
+	}
+	hash, err := PolicyHash(policy)
+	if err != nil {
+		return nil, err
+	}
+	if given := policy.GetContentHash(); len(given) > 0 && !bytes.Equal(given, hash) {
+		return nil, fmt.Errorf("policy %d: its content_hash is not that of its classes", policy.GetVersion())
+	}
+	full := proto.CloneOf(policy)
+	full.ContentHash = hash
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&vigiev1.LogRecord{
+		Version: 1, Record: &vigiev1.LogRecord_Policy{Policy: full},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode policy %d: %w", policy.GetVersion(), err)
+	}
+	return b, nil
+}
