@@ -16,6 +16,8 @@ const (
 	actMemory = 24 * time.Hour
 	// maxActs bounds that memory: about 40 MB at worst.
 	maxActs = 65_536
+	// maxRequests bounds the memory of declarations' keys.
+	maxRequests = 8_192
 )
 
 // errKeyReused says that a key came with another request before.
@@ -47,10 +49,13 @@ type acts struct {
 	byKey map[string]*act
 	// order is oldest first.
 	order *list.List
+	// requests remembers the bodies of declarations, by user and key.
+	requests map[string][32]byte
+	oldest   []string
 }
 
 func newActs(now func() time.Time) *acts {
-	return &acts{now: now, byID: map[ids.ID]*act{}, byKey: map[string]*act{}, order: list.New()}
+	return &acts{now: now, byID: map[ids.ID]*act{}, byKey: map[string]*act{}, order: list.New(), requests: map[string][32]byte{}}
 }
 
 // begin returns the act of a request: a new one (fresh), or the first one of
@@ -74,6 +79,25 @@ func (a *acts) begin(x *act) (_ *act, fresh bool, _ error) {
 	x.began, x.appended, x.decided = a.now(), make(chan struct{}), make(chan struct{})
 	a.remember(x)
 	return x, true, nil
+}
+
+// sameRequest says errKeyReused when the key came with another body before.
+func (a *acts) sameRequest(key string, body [32]byte) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if first, ok := a.requests[key]; ok {
+		if first != body {
+			return errKeyReused
+		}
+		return nil
+	}
+	if len(a.oldest) >= maxRequests {
+		delete(a.requests, a.oldest[0])
+		a.oldest = a.oldest[1:]
+	}
+	a.requests[key] = body
+	a.oldest = append(a.oldest, key)
+	return nil
 }
 
 func (a *acts) remember(x *act) {

@@ -88,6 +88,9 @@ func (d *Desk) declare(ctx context.Context, key, prefer string, sites []SiteDecl
 		return nil, err
 	}
 	user := auth.UserOf(ctx)
+	if d.acts.sameRequest(user.Name+"\x00"+key, digest(sites)) != nil {
+		return nil, problem.New(problem.KeyReused, "the key "+strconv.Quote(key)+" came with other sites before")
+	}
 	var events []*vigiev1.Event
 	out := &sitesOutput{Status: http.StatusCreated}
 	for i := range sites {

@@ -1,0 +1,126 @@
+// Package console shows what Vigie knows: a read model built from topics alone,
+// its API, the live stream, and the web page. It never asks a processor; thrown
+// away and started again, it reads the same answers out of the log.
+package console
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/eventlog"
+)
+
+// Config of the console.
+type Config struct {
+	// SampleEvery is the pace of the pipeline's figures; 1 s when 0.
+	SampleEvery time.Duration
+	// KeepAlive is the longest silence of a live stream; 5 s when 0.
+	KeepAlive time.Duration
+}
+
+// Deps is what the console is given.
+type Deps struct {
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Kafka   eventlog.Config
+	// Now is the wall clock that ages are shown against.
+	Now func() time.Time
+	// Explain says a detection in one sentence, in "fr" or "en".
+	Explain func(d *vigiev1.Detection, lang string) string
+}
+
+// Console is the read side.
+type Console struct {
+	cfg     Config
+	deps    Deps
+	model   *model
+	ring    *ring
+	flow    *flow
+	metrics *metrics
+	page    *page
+	// latest figures of the pipeline.
+	latest  atomic.Pointer[Pipeline]
+	streams atomic.Int64
+	ready   chan struct{}
+	once    sync.Once
+}
+
+// New returns a console that knows nothing until Run.
+func New(cfg Config, deps Deps) (*Console, error) {
+	if cfg.SampleEvery == 0 {
+		cfg.SampleEvery = time.Second
+	}
+	if cfg.KeepAlive == 0 {
+		cfg.KeepAlive = 5 * time.Second
+	}
+	if err := deps.Kafka.Check(); err != nil {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	p, err := newPage()
+	if err != nil {
+		return nil, err
+	}
+	c := &Console{cfg: cfg, deps: deps, ring: newRing(ringSize), flow: newFlow(), page: p, ready: make(chan struct{})}
+	c.latest.Store(&Pipeline{Partitions: []Partition{}})
+	c.model = newModel(c.ring, deps.Explain)
+	if c.metrics, err = newMetrics(deps.Metrics, c); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Run reads topics until ctx ends.
+func (c *Console) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.followOutputs(ctx) })
+	g.Go(func() error { return c.followEvents(ctx) })
+	g.Go(func() error { return c.findPolicy(ctx) })
+	g.Go(func() error { return c.sample(ctx) })
+	return g.Wait()
+}
+
+// Ready is closed once the read model has reached the ends of its topics as
+// they stood at the start.
+func (c *Console) Ready() <-chan struct{} { return c.ready }
+
+// Register adds the console's operations to the API.
+func Register(api huma.API, c *Console) {
+	c.registerSites(api)
+	c.registerWork(api)
+	c.registerPipeline(api)
+	c.registerStream(api)
+}
+
+type metrics struct {
+	streams prometheus.Gauge
+	dropped prometheus.Counter
+	resets  prometheus.Counter
+	records *prometheus.CounterVec
+	rebuilt prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer, c *Console) (*metrics, error) {
+	m := &metrics{
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "vigie_console_streams", Help: "Live streams open."}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_streams_dropped_total", Help: "Live streams ended because the client read too slowly."}),
+		resets:  prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_stream_resets_total", Help: "Live streams told to load everything again."}),
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_console_records_total", Help: "Records read, by topic."}, []string{"topic"}),
+		rebuilt: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_rebuilds_total", Help: "Times that the read model was built again from the start."}),
+	}
+	sites := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "vigie_console_sites", Help: "Sites in the read model."}, func() float64 { return float64(c.model.siteCount()) })
+	for _, x := range []prometheus.Collector{m.streams, m.dropped, m.resets, m.records, m.rebuilt, sites} {
+		if err := reg.Register(x); err != nil {
+			return nil, fmt.Errorf("register the console's metrics: %w", err)
+		}
+	}
+	return m, nil
+}
