@@ -1,0 +1,100 @@
+package alarm
+
+import (
+	"slices"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// decided is the outcome of an event.
+type decided struct {
+	status   vigiev1.OutcomeStatus
+	reason   string
+	incident string
+	holder   string
+	first    []byte
+}
+
+func accepted(incident string) decided {
+	return decided{status: vigiev1.OutcomeStatus_OUTCOME_STATUS_ACCEPTED, incident: incident}
+}
+
+func refused(reason string) decided {
+	return decided{status: vigiev1.OutcomeStatus_OUTCOME_STATUS_REFUSED, reason: reason}
+}
+
+// rememberedAct is an act and what became of it, for its repeats.
+type rememberedAct struct {
+	id               ids.ID
+	at               int64
+	reason           string
+	incident, holder string
+}
+
+// act takes what a person or the system did. The id of a person's act comes from
+// the idempotency key: the same id again repeats the first one's outcome.
+func (w *work) act(ev *vigiev1.Event) {
+	c := w.cold()
+	id := idOf(ev.GetId())
+	c.acts = slices.DeleteFunc(c.acts, func(a rememberedAct) bool { return w.at-a.at > actMemoryMS })
+	for _, a := range c.acts {
+		if a.id == id {
+			w.outcome(decided{
+				status: vigiev1.OutcomeStatus_OUTCOME_STATUS_REPEATED,
+				reason: a.reason, incident: a.incident, holder: a.holder, first: slices.Clone(ev.GetId()),
+			})
+			return
+		}
+	}
+	d := w.decide(ev)
+	if d.status == vigiev1.OutcomeStatus_OUTCOME_STATUS_ACCEPTED {
+		c.accepted++
+	}
+	c.acts = appendCapped(c.acts, rememberedAct{id: id, at: w.at, reason: d.reason, incident: d.incident, holder: d.holder}, maxActs)
+	if ev.GetSource().GetSystem() != nil && d.status == vigiev1.OutcomeStatus_OUTCOME_STATUS_ACCEPTED {
+		return // Nobody waits for it.
+	}
+	w.outcome(d)
+}
+
+// decide applies the act if the state allows it. What no rule here concerns
+// (shifts, calls, requests, bodies of a later release) is accepted as it is.
+func (w *work) decide(ev *vigiev1.Event) decided {
+	switch b := ev.GetBody().(type) {
+	case *vigiev1.Event_SiteDeclared:
+		return w.declare(b.SiteDeclared)
+	case *vigiev1.Event_ConnectionStage:
+		return w.moveStage(b.ConnectionStage)
+	case *vigiev1.Event_AccountBound:
+		return w.bindAccount(ev, b.AccountBound)
+	case *vigiev1.Event_ScheduleSet:
+		return w.setSchedule(b.ScheduleSet)
+	case *vigiev1.Event_HolidaySet:
+		return w.setHoliday(b.HolidaySet)
+	case *vigiev1.Event_ClosureDeclared:
+		return w.declareClosure(ev, b.ClosureDeclared)
+	case *vigiev1.Event_ClosureLifted:
+		return w.liftClosure(b.ClosureLifted)
+	case *vigiev1.Event_PolicyProposed:
+		return w.proposePolicy(b.PolicyProposed.GetPolicy())
+	}
+	if _, ok := incidentNamed(ev); ok {
+		return w.actOnIncident(ev)
+	}
+	return accepted("")
+}
+
+// proposePolicy gives a policy its version in log order, or refuses it; the desk
+// broadcasts the accepted form (design decision 56).
+func (w *work) proposePolicy(p *vigiev1.Policy) decided {
+	c := w.cold()
+	switch {
+	case len(p.GetClasses()) == 0:
+		return refused("policy-empty")
+	case p.GetVersion() <= max(c.policyVersion, w.f.policy.version):
+		return refused("policy-version-taken")
+	}
+	c.policyVersion = p.GetVersion()
+	return accepted("")
+}

@@ -1,0 +1,104 @@
+package alarm
+
+import "github.com/open-vigie/vigie/schemas/vigiev1"
+
+// classGroup is one of the groups of which a site has at most one open incident.
+// Its number is also its answer clock and the What of its timers.
+type classGroup uint8
+
+const (
+	groupLife classGroup = iota
+	groupIntrusion
+	groupTechnicalCritical
+	groupTechnical
+	groupNotConfigured
+)
+
+// Two more answer clocks than groups: of a lost communication.
+const (
+	clockCommunicationArmed uint8 = 5
+	clockCommunicationOpen  uint8 = 6
+)
+
+func (g classGroup) String() string { return answerNames[g] }
+
+// groupOf puts every class into a group; what nobody knows is "not configured".
+func groupOf(c vigiev1.EventClass) classGroup {
+	switch c {
+	case vigiev1.EventClass_EVENT_CLASS_HOLD_UP, vigiev1.EventClass_EVENT_CLASS_DURESS,
+		vigiev1.EventClass_EVENT_CLASS_FIRE, vigiev1.EventClass_EVENT_CLASS_SPRINKLER,
+		vigiev1.EventClass_EVENT_CLASS_MEDICAL, vigiev1.EventClass_EVENT_CLASS_LONE_WORKER,
+		vigiev1.EventClass_EVENT_CLASS_GAS:
+		return groupLife
+	case vigiev1.EventClass_EVENT_CLASS_TAMPER, vigiev1.EventClass_EVENT_CLASS_JAMMING,
+		vigiev1.EventClass_EVENT_CLASS_SUBSTITUTION, vigiev1.EventClass_EVENT_CLASS_INTRUSION,
+		vigiev1.EventClass_EVENT_CLASS_INTRUSION_CONFIRMED:
+		return groupIntrusion
+	case vigiev1.EventClass_EVENT_CLASS_TECHNICAL_CRITICAL:
+		return groupTechnicalCritical
+	case vigiev1.EventClass_EVENT_CLASS_TECHNICAL_COMFORT, vigiev1.EventClass_EVENT_CLASS_MAINS,
+		vigiev1.EventClass_EVENT_CLASS_BATTERY, vigiev1.EventClass_EVENT_CLASS_COMMUNICATION,
+		vigiev1.EventClass_EVENT_CLASS_ZONE_FAULT, vigiev1.EventClass_EVENT_CLASS_TEST,
+		vigiev1.EventClass_EVENT_CLASS_INFORMATION:
+		return groupTechnical
+	}
+	return groupNotConfigured
+}
+
+// neverSuppressed are the classes of trade rule 1: a repeat joins the open
+// incident, with sound, whatever the state of the site.
+func neverSuppressed(c vigiev1.EventClass) bool {
+	switch c {
+	case vigiev1.EventClass_EVENT_CLASS_TAMPER, vigiev1.EventClass_EVENT_CLASS_JAMMING,
+		vigiev1.EventClass_EVENT_CLASS_SUBSTITUTION:
+		return true
+	}
+	return groupOf(c) == groupLife
+}
+
+// rank orders classes; a higher one in an open incident re-alerts.
+func rank(c vigiev1.EventClass) int {
+	switch c {
+	case vigiev1.EventClass_EVENT_CLASS_HOLD_UP, vigiev1.EventClass_EVENT_CLASS_DURESS:
+		return 7
+	case vigiev1.EventClass_EVENT_CLASS_INTRUSION_CONFIRMED:
+		return 5
+	}
+	switch groupOf(c) {
+	case groupLife:
+		return 6
+	case groupIntrusion:
+		return 4
+	case groupTechnicalCritical:
+		return 3
+	case groupNotConfigured:
+		return 2
+	}
+	return 1
+}
+
+// priorityOf is 1 for the most urgent, 5 for the least.
+func priorityOf(c vigiev1.EventClass, g classGroup) uint32 {
+	switch {
+	case g == groupLife:
+		return 1
+	case c == vigiev1.EventClass_EVENT_CLASS_INTRUSION_CONFIRMED:
+		return 1
+	case g == groupIntrusion:
+		return 2
+	case g == groupTechnicalCritical, g == groupNotConfigured:
+		return 3
+	case c == vigiev1.EventClass_EVENT_CLASS_TECHNICAL_COMFORT:
+		return 5
+	}
+	return 4
+}
+
+// family tells which classes a restore of one of them restores: intrusion and
+// its confirmation are one, every other class is its own.
+func family(c vigiev1.EventClass) vigiev1.EventClass {
+	if c == vigiev1.EventClass_EVENT_CLASS_INTRUSION_CONFIRMED {
+		return vigiev1.EventClass_EVENT_CLASS_INTRUSION
+	}
+	return c
+}

@@ -1,0 +1,144 @@
+package alarm
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// Why detections close. Wire values: changing one changes the fold's version.
+const (
+	closedRestored      = "restored"
+	closedOurDelay      = "our delay"
+	closedLost          = "lost"
+	closedNotSupervised = "no longer supervised"
+	closedDisarmed      = "disarmed"
+	closedLifted        = "lifted"
+	closedRateFell      = "rate fell"
+	closedAnswered      = "answered"
+	closedMissed        = "missed"
+	closedIncident      = "incident closed"
+	closedBound         = "bound"
+	closedUnbound       = "unbound"
+	closedDeclared      = "declared"
+	closedSilent        = "silent"
+	closedExpired       = "expired"
+)
+
+// detection is an open fact about the site.
+type detection struct {
+	id       ids.ID
+	kind     vigiev1.DetectionKind
+	path     uint32
+	incident string
+	openedAt int64
+	evidence []ids.ID
+	count    uint64
+	// published is the evidence count last put out.
+	published uint64
+
+	zone, area string
+	intervalMS int64
+	threshold  uint32
+	windowMS   int64
+	lastHeard  int64
+	policy     uint64
+}
+
+func (d *detection) clone() *detection {
+	k := *d
+	k.evidence = slices.Clone(d.evidence)
+	return &k
+}
+
+// prove adds an event to the evidence; past maxEvidence it is only counted.
+func (d *detection) prove(id ids.ID) {
+	d.count++
+	if len(d.evidence) < maxEvidence {
+		d.evidence = append(d.evidence, id)
+	}
+}
+
+// kindName is the kind in kebab case: path-late.
+func kindName(k vigiev1.DetectionKind) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(k.String(), "DETECTION_KIND_")), "_", "-")
+}
+
+// openDetection opens d. Its id is already set.
+func (w *work) openDetection(d *detection) *detection {
+	d.openedAt = w.at
+	d.policy = w.f.policy.version
+	d.count = max(d.count, uint64(len(d.evidence)))
+	w.cold().open = append(w.cold().open, d)
+	w.f.openDetections++
+	w.putDetection(d, vigiev1.DetectionStatus_DETECTION_STATUS_OPENED, "")
+	w.changed()
+	return d
+}
+
+// updateDetection puts out an open detection whose evidence has doubled since.
+func (w *work) updateDetection(d *detection) {
+	if d.count >= 2*max(d.published, 1) {
+		w.putDetection(d, vigiev1.DetectionStatus_DETECTION_STATUS_UPDATED, "")
+	}
+}
+
+// closeDetection closes it; nil is no detection.
+func (w *work) closeDetection(d *detection, reason string) {
+	if d == nil {
+		return
+	}
+	c := w.cold()
+	i := slices.Index(c.open, d)
+	if i < 0 {
+		return
+	}
+	c.open = slices.Delete(c.open, i, i+1)
+	w.f.openDetections--
+	w.putDetection(d, vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED, reason)
+	w.changed()
+}
+
+// detection finds the open one of a kind, for a path or an incident where the
+// kind has several; nil when there is none.
+func (c *cold) detection(kind vigiev1.DetectionKind, path uint32, incident string) *detection {
+	if c == nil {
+		return nil
+	}
+	for _, d := range c.open {
+		if d.kind == kind && d.path == path && d.incident == incident {
+			return d
+		}
+	}
+	return nil
+}
+
+func (w *work) putDetection(d *detection, status vigiev1.DetectionStatus, reason string) {
+	d.published = d.count
+	m := &vigiev1.Detection{
+		Id: slices.Clone(d.id[:]), Site: w.s.number, Kind: d.kind, Status: status,
+		AtMs: w.at, OpenedAtMs: d.openedAt, EvidenceCount: d.count,
+		Path: d.path, Zone: d.zone, Area: d.area,
+		IntervalMs: d.intervalMS, Threshold: d.threshold, WindowMs: d.windowMS,
+		PolicyVersion: d.policy, LastHeardMs: d.lastHeard, Incident: d.incident, CloseReason: reason,
+	}
+	if status == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {
+		m.ClosedAtMs = w.at
+	}
+	m.Evidence = showEvidence(d.evidence)
+	w.put(topics.Detections, m, true)
+}
+
+func showEvidence(list []ids.ID) [][]byte {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([][]byte, len(list))
+	for i := range list {
+		out[i] = slices.Clone(list[i][:])
+	}
+	return out
+}

@@ -1,0 +1,87 @@
+package alarm
+
+// What one site, or one partition, may accumulate. Each bound says what happens
+// beyond it; all are part of FoldVersion.
+const (
+	// maxPaths bounds the supervised paths of a site: EN 50136 knows two, some
+	// panels four. What a ninth says counts, but the path is not supervised.
+	maxPaths = 8
+	// maxAreas bounds the areas of a site; further ones are not tracked.
+	maxAreas = 64
+	// maxOpenZones bounds the open zones listed; further ones still alarm.
+	maxOpenZones = 256
+	// maxInhibited bounds the inhibited zones remembered; the oldest goes.
+	maxInhibited = 128
+	// maxEarlyRestores bounds restores that wait for their alarm; the oldest goes.
+	maxEarlyRestores = 16
+	// maxRemembered bounds the messages remembered to recognise a
+	// retransmission; beyond, the oldest is forgotten and would alarm anew.
+	maxRemembered = 64
+	// maxCounters bounds the panels (accounts) of a site whose sequence is followed.
+	maxCounters = 8
+	// maxActs bounds the persons' acts remembered; beyond, the oldest is forgotten.
+	maxActs = 256
+	// maxEvidence bounds the event ids that a detection or an incident carries.
+	maxEvidence = 32
+	// maxIncidentActs bounds the acts that an incident shows, newest kept.
+	maxIncidentActs = 64
+	// maxIncidentPoints bounds the points an incident remembers to know a new zone.
+	maxIncidentPoints = 64
+	// maxClosedIncidents bounds the closed incidents told apart from unknown ones.
+	maxClosedIncidents = 8
+	// maxStormAlarms bounds a storm's threshold and thus the alarms remembered.
+	maxStormAlarms = 64
+	// maxDeclaration bounds a site's declaration, in encoded bytes; a larger one is refused.
+	maxDeclaration = 64 << 10
+	// maxHours bounds the rows of a schedule or a holiday; a longer one is refused.
+	maxHours = 64
+	// maxTemporary and maxHolidays bound what stands over a standard schedule;
+	// one more is refused until some have passed or been removed.
+	maxTemporary = 16
+	maxHolidays  = 128
+	// maxScheduleDays is how far ahead an opening is looked for.
+	maxScheduleDays = 400
+	// maxMissedOpenings bounds the policy's figure.
+	maxMissedOpenings = 31
+	// maxGroups, maxClasses and maxReceivers bound names per partition; further
+	// ones count as the unnamed group, the default class, an unknown receiver.
+	maxGroups    = 1024
+	maxClasses   = 1024
+	maxReceivers = 4096
+	// maxFirings bounds the civil timers that fire before one event.
+	maxFirings = 4096
+	// maxDegraded is how often the fold may fail on sites before the partition stops.
+	maxDegraded = 1000
+	// siteNumbers is above every site's number (design decision 27).
+	siteNumbers uint64 = 1 << 53
+	// maxText bounds a name taken from a panel (zone, area, user, account), in bytes.
+	maxText = 64
+)
+
+// actMemoryMS is how long a person's act is remembered to recognise a repeat
+// (design decision 4).
+const actMemoryMS = 24 * hour
+
+const (
+	second int64 = 1000
+	minute       = 60 * second
+	hour         = 60 * minute
+	day          = 24 * hour
+)
+
+// appendCapped appends and, past the bound, forgets the oldest.
+func appendCapped[T any](list []T, item T, bound int) []T {
+	if len(list) >= bound {
+		n := copy(list, list[len(list)-bound+1:])
+		list = list[:n]
+	}
+	return append(list, item)
+}
+
+// clip cuts a name to maxText bytes.
+func clip(s string) string {
+	if len(s) > maxText {
+		return s[:maxText]
+	}
+	return s
+}

@@ -1,0 +1,193 @@
+package alarm
+
+import (
+	"slices"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// site is what every site costs: a heartbeat touches nothing else. All that is
+// rarer stands in cold, nil until needed.
+type site struct {
+	number uint64
+	// last is the site's time: no event is applied below it.
+	last int64
+	// first is the path heard or declared first; number 0 while there is none.
+	first path
+	cold  *cold
+	// version counts the site states published.
+	version uint32
+	class   uint16
+}
+
+// path is one supervised path of a site.
+type path struct {
+	// heardS and heardAt are the last proof of life, on the group's supervision
+	// clock and on the receivers' clocks (Unix ms UTC).
+	heardS, heardAt int64
+	// due is the deadline armed with the engine; 0 when none.
+	due int64
+	// interval agreed for the path, ms; 0: by policy.
+	interval uint32
+	number   uint32
+	group    uint16
+	status   uint8
+	declared bool
+	// pinned: the group was declared, not taken from where it was heard.
+	pinned bool
+}
+
+// cold is what a site has once more than heartbeats came.
+type cold struct {
+	declaration      []byte
+	zone             string
+	highRisk         bool
+	directoryVersion uint64
+	stage            vigiev1.ConnectionStage_Stage
+
+	account  string
+	accepted uint64
+	degraded bool
+
+	paths    []path
+	heardBy  []heardBy
+	commLost bool
+
+	areas     []area
+	zones     []openZone
+	inhibited []point
+	restores  []earlyRestore
+
+	counters   []counter
+	remembered []heard
+	acts       []rememberedAct
+
+	storm    storm
+	closure  closure
+	schedule *schedule
+
+	incidents []*incident
+	closed    []string
+	open      []*detection
+	timers    []civil
+
+	binding        *binding
+	bindingVersion uint64
+	policyVersion  uint64
+}
+
+// heardBy is the last event that proved a path alive.
+type heardBy struct {
+	path uint32
+	at   int64
+	id   ids.ID
+}
+
+// clone is the state before a record, kept until the record has been applied.
+// What is only ever replaced whole (declaration, schedule, binding) is shared.
+func (c *cold) clone() *cold {
+	if c == nil {
+		return nil
+	}
+	k := *c
+	k.paths = slices.Clone(c.paths)
+	k.heardBy = slices.Clone(c.heardBy)
+	k.areas = slices.Clone(c.areas)
+	k.zones = slices.Clone(c.zones)
+	k.inhibited = slices.Clone(c.inhibited)
+	k.restores = slices.Clone(c.restores)
+	k.counters = slices.Clone(c.counters)
+	k.remembered = slices.Clone(c.remembered)
+	k.acts = slices.Clone(c.acts)
+	k.closed = slices.Clone(c.closed)
+	k.timers = slices.Clone(c.timers)
+	k.storm = c.storm.clone()
+	k.incidents = slices.Clone(c.incidents)
+	for i, inc := range k.incidents {
+		k.incidents[i] = inc.clone()
+	}
+	k.open = slices.Clone(c.open)
+	for i, d := range k.open {
+		k.open[i] = d.clone()
+	}
+	return &k
+}
+
+// path finds a path of the site by number; nil when there is none.
+func (s *site) path(number uint32) *path {
+	if s.first.number == number {
+		return &s.first
+	}
+	if s.cold == nil {
+		return nil
+	}
+	for i := range s.cold.paths {
+		if s.cold.paths[i].number == number {
+			return &s.cold.paths[i]
+		}
+	}
+	return nil
+}
+
+// eachPath calls do for every path, the first one first.
+func (s *site) eachPath(do func(*path)) {
+	if s.first.number != 0 {
+		do(&s.first)
+	}
+	if s.cold == nil {
+		return
+	}
+	for i := range s.cold.paths {
+		do(&s.cold.paths[i])
+	}
+}
+
+// slabSize sites are allocated together: no pointer per site, no copy on growth.
+const slabSize = 1024
+
+// siteTable finds sites by number and walks them in order of first appearance.
+type siteTable struct {
+	index map[uint64]uint32
+	slabs [][]site
+}
+
+func newSiteTable() siteTable { return siteTable{index: map[uint64]uint32{}} }
+
+func (t *siteTable) count() int { return len(t.index) }
+
+func (t *siteTable) find(number uint64) *site {
+	i, ok := t.index[number]
+	if !ok {
+		return nil
+	}
+	return &t.slabs[i/slabSize][i%slabSize]
+}
+
+func (t *siteTable) findOrAdd(number uint64) *site {
+	if s := t.find(number); s != nil {
+		return s
+	}
+	i := uint32(len(t.index))
+	if int(i/slabSize) == len(t.slabs) {
+		t.slabs = append(t.slabs, make([]site, 0, slabSize))
+	}
+	slab := &t.slabs[i/slabSize]
+	*slab = append(*slab, site{number: number})
+	t.index[number] = i
+	return &(*slab)[i%slabSize]
+}
+
+func (t *siteTable) each(do func(*site)) {
+	for _, slab := range t.slabs {
+		for i := range slab {
+			do(&slab[i])
+		}
+	}
+}
+
+// idOf is an event id as an array; shorter or longer ones are cut or filled with zeros.
+func idOf(b []byte) (id ids.ID) {
+	copy(id[:], b)
+	return id
+}

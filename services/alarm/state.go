@@ -1,0 +1,59 @@
+package alarm
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// siteState is the site's public state as of now.
+func (w *work) siteState() *vigiev1.SiteState {
+	s, c := w.s, w.s.cold
+	out := &vigiev1.SiteState{
+		Site: s.number, Version: uint64(s.version), ChangedAtMs: w.at, CauseEventId: slices.Clone(w.cause),
+		Undeclared: s.number >= ids.FirstUndeclared, SiteClass: w.f.classes.name(s.class),
+		Closure: vigiev1.ClosureStatus_CLOSURE_STATUS_NONE,
+	}
+	declared := w.declaration()
+	out.Label, out.Groups, out.TimeZone = declared.GetLabel(), declared.GetGroups(), declared.GetTimeZone()
+	s.eachPath(func(p *path) { out.Paths = append(out.Paths, w.pathState(p, declared)) })
+	slices.SortFunc(out.Paths, func(a, b *vigiev1.PathState) int { return int(a.GetPath()) - int(b.GetPath()) })
+	if c == nil {
+		return out
+	}
+	out.Account, out.AcceptedEvents, out.Degraded = c.account, c.accepted, c.degraded
+	out.CommunicationLost, out.Storm = c.commLost, c.storm.open
+	if c.closure.status != vigiev1.ClosureStatus_CLOSURE_STATUS_UNSPECIFIED {
+		out.Closure, out.ClosedSinceMs = c.closure.status, c.closure.since
+	}
+	for _, a := range c.areas {
+		out.Areas = append(out.Areas, &vigiev1.AreaState{Area: a.name, Mode: a.mode, SinceMs: a.since, ByUser: a.by})
+	}
+	for _, z := range c.zones {
+		out.OpenZones = append(out.OpenZones, &vigiev1.OpenZone{Zone: z.point.zone, Area: z.point.area, Class: z.class, SinceMs: z.since, Alarms: z.alarms})
+	}
+	for _, inc := range c.incidents {
+		out.OpenIncidents = append(out.OpenIncidents, inc.id)
+	}
+	for _, d := range c.open {
+		out.OpenDetections = append(out.OpenDetections, d.id.String())
+	}
+	slices.SortFunc(out.OpenIncidents, strings.Compare)
+	slices.SortFunc(out.OpenDetections, strings.Compare)
+	return out
+}
+
+func (w *work) pathState(p *path, declared *vigiev1.SiteDeclared) *vigiev1.PathState {
+	out := &vigiev1.PathState{
+		Path: p.number, Status: vigiev1.PathStatus(p.status), LastHeardMs: p.heardAt,
+		IntervalMs: w.f.interval(w.s, p), ReceiverGroup: w.f.groups.name(p.group),
+	}
+	for _, d := range declared.GetPaths() {
+		if d.GetPath() == p.number {
+			out.Name = d.GetName()
+		}
+	}
+	return out
+}

@@ -1,0 +1,150 @@
+package alarm
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// work is one record (or timer) being applied to one site. Outputs and timers
+// wait in it until the record has been applied whole, so that a record that
+// fails leaves nothing behind.
+type work struct {
+	f   *Fold
+	env Env
+	s   *site
+	// at is the time of the change, Unix ms UTC; cause the event, nil for a timer.
+	at    int64
+	cause []byte
+
+	outs   []output
+	arms   []Timer
+	dirty  []*incident
+	state  bool
+	urgent bool
+}
+
+type output struct {
+	topic  string
+	key    []byte
+	value  proto.Message
+	urgent bool
+}
+
+// within applies do to a site as one piece. When do panics the site is as it was
+// before and nothing was put out; within returns false.
+func (f *Fold) within(env Env, s *site, at int64, cause []byte, do func(*work)) (ok bool) {
+	w := &f.work
+	*w = work{f: f, env: env, s: s, at: at, cause: cause, outs: w.outs[:0], arms: w.arms[:0], dirty: w.dirty[:0]}
+	before, coldBefore, detectionsBefore := *s, s.cold.clone(), f.openDetections
+	defer func() {
+		if ok {
+			return
+		}
+		f.failure = fmt.Sprintf("%s: %v", ids.Site(s.number), recover())
+		*s = before
+		s.cold = coldBefore
+		f.openDetections = detectionsBefore
+	}()
+	do(w)
+	w.finish()
+	ok = true // What follows is the engine's; a panic there is not the site's.
+	w.flush()
+	return ok
+}
+
+// finish turns what changed into outputs, in a fixed order.
+func (w *work) finish() {
+	for _, inc := range w.dirty {
+		inc.version++
+		w.outs = append(w.outs, output{topics.Incidents, []byte(inc.id), inc.message(), w.urgent})
+	}
+	if w.state && w.s.number != 0 {
+		w.s.version++
+		w.put(topics.SiteStates, w.siteState(), w.urgent)
+	}
+}
+
+// flush hands outputs and timers to the engine; it is past any failure of ours.
+func (w *work) flush() {
+	for _, o := range w.outs {
+		w.env.Emit(o.topic, o.key, o.value, o.urgent)
+	}
+	for _, t := range w.arms {
+		w.env.Arm(t)
+	}
+}
+
+// put queues an output under the site's key.
+func (w *work) put(topic string, value proto.Message, urgent bool) {
+	w.outs = append(w.outs, output{topic, topics.SiteKey(w.s.number), value, urgent})
+}
+
+// changed marks the site's public state as materially changed.
+func (w *work) changed() { w.state = true }
+
+// touch marks an incident as changed; it is put out once, at the end.
+func (w *work) touch(inc *incident) {
+	if !slices.Contains(w.dirty, inc) {
+		w.dirty = append(w.dirty, inc)
+	}
+	if inc.group <= groupIntrusion {
+		w.urgent = true
+	}
+}
+
+// cold gives the site its rarer part.
+func (w *work) cold() *cold {
+	if w.s.cold == nil {
+		w.s.cold = &cold{}
+	}
+	return w.s.cold
+}
+
+func (w *work) figures() *figures { return &w.f.figures[w.s.class] }
+
+// outcome says what became of the event being applied.
+func (w *work) outcome(o decided) {
+	out := &vigiev1.EventOutcome{
+		EventId: slices.Clone(w.cause), Site: w.s.number, Status: o.status, AtMs: w.at,
+		Reason: o.reason, Incident: o.incident, Holder: o.holder, FirstEventId: o.first,
+	}
+	w.put(topics.Outcomes, out, true)
+}
+
+// degrade keeps a site on which the fold failed by a minimal rule (design
+// decision 55): its state before the record, marked, and its alarms as incidents.
+func (f *Fold) degrade(env Env, s *site, at int64, cause []byte, minimal func(*work)) {
+	ok := f.within(env, s, at, cause, func(w *work) {
+		s.last = at
+		if c := w.cold(); !c.degraded {
+			c.degraded = true
+			w.changed()
+		}
+		minimal(w)
+	})
+	if !ok {
+		panic("alarm: the minimal rule failed too: " + f.failure)
+	}
+	f.degraded++
+	if f.degraded > maxDegraded {
+		panic(fmt.Sprintf("alarm: the fold failed more than %d times in this partition; the last time: %s", maxDegraded, f.failure))
+	}
+}
+
+// minimal opens or updates an incident from an alarm, judges nothing else, and
+// tells a person that the act was not taken.
+func (w *work) minimal(ev *vigiev1.Event) {
+	if !isPanelEvent(ev) {
+		w.outcome(refused("site-degraded"))
+		return
+	}
+	if sig, isAlarm := alarmOf(ev); isAlarm {
+		w.raise(raised{id: idOf(ev.GetId()), class: sig.class, area: sig.point.area, zone: sig.point.zone, at: ev.GetReceivedAtMs()})
+	}
+}
