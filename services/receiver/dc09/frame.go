@@ -330,3 +330,22 @@ func ParseStamp(b []byte) (int64, bool) {
 func AppendStamp(dst []byte, ms int64) []byte {
 	return time.UnixMilli(ms).UTC().AppendFormat(dst, stampLayout)
 }
+
+// ExtendedWithoutPath is Extended without the fields that name the network path
+// (G, and J of one digit): what stays equal when another path sends it again.
+func (f Frame) ExtendedWithoutPath() []byte {
+	var out []byte
+	for rest := f.Extended; len(rest) > 0; {
+		end := bytes.IndexByte(rest, ']')
+		if end < 0 {
+			return append(out, rest...)
+		}
+		field := rest[:end+1]
+		rest = rest[end+1:]
+		if len(field) > 2 && (field[1] == 'G' || field[1] == 'J' && len(field) == 4) {
+			continue
+		}
+		out = append(out, field...)
+	}
+	return out
+}

@@ -2,8 +2,8 @@ package dc09
 
 import "bytes"
 
-// maxEvents of one block: what fits a frame is fewer than this.
-const maxEvents = 1024
+// maxEvents of one block; a longer one is kept verbatim.
+const maxEvents = 64
 
 // SIAEvent is one event of a SIA-DCS block (DC-03). Values are as sent.
 type SIAEvent struct {

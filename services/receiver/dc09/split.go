@@ -190,3 +190,18 @@ func (s *Splitter) header(b []byte) header {
 	}
 	return header{}
 }
+
+// String says the verdict in words.
+func (v Verdict) String() string {
+	switch v {
+	case Whole:
+		return "a whole frame"
+	case Junk:
+		return "bytes that do not start like a frame"
+	case Oversized:
+		return fmt.Sprintf("longer than %d bytes without an end", MaxFrame)
+	case Half:
+		return "a frame that was not ended"
+	}
+	return fmt.Sprintf("verdict %d", uint8(v))
+}

@@ -1,0 +1,191 @@
+package receiver
+
+import (
+	"net/netip"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/internal/vault"
+	"github.com/open-vigie/vigie/services/receiver/dc09"
+)
+
+// report is one event of a frame, in the terms of either format.
+type report struct {
+	format, code     string
+	area, zone, user string
+	text             []byte
+	meaning          dc09.Meaning
+	known            bool
+}
+
+// describe makes the events of a frame; all but id, received_at and directory
+// version, which are known only inside the partition.
+func (r *Receiver) describe(f dc09.Frame, raw []byte, site uint64, o origin) ([]*vigiev1.Event, error) {
+	reports := reportsOf(f)
+	source := r.source(f, o)
+	occurred, _ := f.OccurredAtMS()
+	extended := f.ExtendedWithoutPath()
+	if len(reports) == 0 {
+		reports = []report{{}} // data that no format explains, kept verbatim
+	}
+	events := make([]*vigiev1.Event, 0, len(reports))
+	for i, rep := range reports {
+		// Events of one frame are told apart by their place in it.
+		marked := extended
+		if i > 0 {
+			marked = append(append([]byte(nil), extended...), byte(i>>8), byte(i))
+		}
+		fp := ids.Fingerprint(site, f.Sequence, f.Token, f.Data, marked)
+		e := &vigiev1.Event{Site: site, OccurredAtMs: occurred, Source: source, Fingerprint: fp[:]}
+		var err error
+		if e.Raw, err = r.seal(site, vault.FieldRaw, fp, raw); err != nil {
+			return nil, err
+		}
+		if err := r.body(e, f, rep, fp); err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+func (r *Receiver) source(f dc09.Frame, o origin) *vigiev1.Source {
+	return &vigiev1.Source{Origin: &vigiev1.Source_Panel{Panel: &vigiev1.PanelSource{
+		Receiver: r.cfg.ID, Boot: r.appender.Boot(), ReceiverNumber: f.Receiver, Line: f.Line,
+		Account: ids.Account(f.Account), AccountAsSent: f.Account, Path: f.Path(),
+		Transport: o.transport, AddressClass: addressClass(o.remote.Addr()), Sequence: f.Sequence,
+		Token: f.Token, SentAtMs: f.SentAtMS, Encrypted: f.Encrypted,
+	}}}
+}
+
+func addressClass(a netip.Addr) vigiev1.AddressClass {
+	switch a = a.Unmap(); {
+	case !a.IsValid():
+		return vigiev1.AddressClass_ADDRESS_CLASS_UNSPECIFIED
+	case a.IsLoopback():
+		return vigiev1.AddressClass_ADDRESS_CLASS_LOOPBACK
+	case a.IsPrivate(), a.IsLinkLocalUnicast():
+		return vigiev1.AddressClass_ADDRESS_CLASS_PRIVATE
+	}
+	return vigiev1.AddressClass_ADDRESS_CLASS_PUBLIC
+}
+
+// reportsOf reads the data of a frame; none when its format is not kept to.
+func reportsOf(f dc09.Frame) []report {
+	if f.Token == dc09.TokenCID {
+		_, e, err := dc09.ParseCID(f.Data)
+		if err != nil {
+			return nil
+		}
+		return []report{cidReport(e)}
+	}
+	_, events, err := dc09.ParseSIA(f.Data)
+	if err != nil {
+		return nil
+	}
+	reports := make([]report, len(events))
+	for i, e := range events {
+		reports[i] = siaReport(e)
+	}
+	return reports
+}
+
+func siaReport(e dc09.SIAEvent) report {
+	m, known := dc09.SIAMeaning(e.Code)
+	rep := report{format: "SIA", code: e.Code, area: dc09.Text([]byte(e.Area)), user: dc09.Text([]byte(e.User)), text: e.Text, meaning: m, known: known}
+	address := dc09.Text([]byte(e.Address))
+	if !m.Kind.ByUser() {
+		rep.zone = address
+	} else if rep.user == "" {
+		rep.user = address
+	}
+	return rep
+}
+
+func cidReport(e dc09.CIDEvent) report {
+	m, known := dc09.CIDMeaning(e)
+	rep := report{format: "CID", code: string(e.Qualifier) + e.Code, meaning: m, known: known}
+	if e.Area != "00" {
+		rep.area = e.Area
+	}
+	if e.Zone == "000" {
+		return rep
+	}
+	if m.Kind.ByUser() {
+		rep.user = e.Zone
+	} else {
+		rep.zone = e.Zone
+	}
+	return rep
+}
+
+// body says what the event is. A code that no table knows, and one that only
+// informs, is kept verbatim.
+func (r *Receiver) body(e *vigiev1.Event, f dc09.Frame, rep report, fp ids.ID) error {
+	if !rep.known || rep.meaning.Kind == dc09.KindInformation {
+		return r.verbatim(e, f, rep, fp)
+	}
+	text, err := r.seal(e.Site, vault.FieldText, fp, []byte(dc09.Text(rep.text)))
+	if err != nil {
+		return err
+	}
+	m := rep.meaning
+	s := &vigiev1.Signal{Format: rep.format, Code: rep.code, Class: m.Class, Area: rep.area, Zone: rep.zone, User: rep.user, Text: text}
+	switch m.Kind {
+	case dc09.KindAlarm:
+		if m.Restore {
+			e.Body = &vigiev1.Event_AlarmRestored{AlarmRestored: &vigiev1.AlarmRestored{Signal: s}}
+		} else {
+			e.Body = &vigiev1.Event_AlarmRaised{AlarmRaised: &vigiev1.AlarmRaised{Signal: s}}
+		}
+	case dc09.KindFault:
+		if m.Restore {
+			e.Body = &vigiev1.Event_FaultRestored{FaultRestored: &vigiev1.FaultRestored{Signal: s}}
+		} else {
+			e.Body = &vigiev1.Event_FaultRaised{FaultRaised: &vigiev1.FaultRaised{Signal: s}}
+		}
+	case dc09.KindTamper:
+		e.Body = &vigiev1.Event_Tamper{Tamper: &vigiev1.Tamper{Signal: s, Restored: m.Restore}}
+	case dc09.KindBypass:
+		e.Body = &vigiev1.Event_ZoneInhibited{ZoneInhibited: &vigiev1.ZoneInhibited{Signal: s, Restored: m.Restore}}
+	case dc09.KindCancel:
+		e.Body = &vigiev1.Event_AlarmCancelled{AlarmCancelled: &vigiev1.AlarmCancelled{Signal: s}}
+	default:
+		setUserBody(e, s, m.Kind)
+	}
+	return nil
+}
+
+// setUserBody covers arming, disarming and tests.
+func setUserBody(e *vigiev1.Event, s *vigiev1.Signal, kind dc09.Kind) {
+	armed := func(mode vigiev1.AreaMode, forced bool) {
+		e.Body = &vigiev1.Event_Armed{Armed: &vigiev1.Armed{Signal: s, Mode: mode, Forced: forced}}
+	}
+	switch kind {
+	case dc09.KindArm:
+		armed(vigiev1.AreaMode_AREA_MODE_ARMED_FULL, false)
+	case dc09.KindArmPart:
+		armed(vigiev1.AreaMode_AREA_MODE_ARMED_PART, false)
+	case dc09.KindArmForced:
+		armed(vigiev1.AreaMode_AREA_MODE_ARMED_INHIBITED, true)
+	case dc09.KindDisarm, dc09.KindDisarmAfterAlarm:
+		e.Body = &vigiev1.Event_Disarmed{Disarmed: &vigiev1.Disarmed{Signal: s, AfterAlarm: kind == dc09.KindDisarmAfterAlarm}}
+	case dc09.KindTest, dc09.KindTestPeriodic:
+		e.Body = &vigiev1.Event_TestReceived{TestReceived: &vigiev1.TestReceived{Signal: s, Periodic: kind == dc09.KindTestPeriodic}}
+	default:
+		panic("receiver: a kind of code without a body")
+	}
+}
+
+func (r *Receiver) verbatim(e *vigiev1.Event, f dc09.Frame, rep report, fp ids.ID) error {
+	d := &vigiev1.DataReceived{Token: f.Token, Format: rep.format, Code: rep.code, Area: rep.area, Zone: rep.zone}
+	var err error
+	if d.Data, err = r.seal(e.Site, vault.FieldData, fp, f.Data); err != nil {
+		return err
+	}
+	if d.ExtendedData, err = r.seal(e.Site, vault.FieldExtendedData, fp, f.Extended); err != nil {
+		return err
+	}
+	e.Body = &vigiev1.Event_DataReceived{DataReceived: d}
+	return nil
+}

@@ -1,0 +1,51 @@
+package receiver
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	frames, answers, rejected          *prometheus.CounterVec
+	silences, closed                   *prometheus.CounterVec
+	joined, repeated                   prometheus.Counter
+	refusedConnections, datagramErrors prometheus.Counter
+	rejectedLost                       prometheus.Counter
+	connections                        prometheus.Gauge
+	answerSeconds                      prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	count := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_receiver_" + name, Help: help})
+	}
+	countBy := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_receiver_" + name, Help: help}, labels)
+	}
+	m := &metrics{
+		frames:             countBy("frames_total", "Well-formed frames, by transport and token.", "transport", "token"),
+		answers:            countBy("answers_total", "Answers given, by transport and kind.", "transport", "answer"),
+		rejected:           countBy("rejected_total", "Pieces set aside, by transport and reason.", "transport", "reason"),
+		silences:           countBy("silences_total", "Frames left without an answer, by reason.", "reason"),
+		closed:             countBy("connections_closed_total", "TCP connections ended, by reason.", "reason"),
+		joined:             count("joined_total", "Retransmissions that joined an append under way."),
+		repeated:           count("repeated_total", "Retransmissions over UDP that got the same answer again."),
+		refusedConnections: count("connections_refused_total", "TCP connections closed at once for want of room."),
+		datagramErrors:     count("datagram_errors_total", "Errors of the UDP socket."),
+		rejectedLost:       count("rejected_lost_total", "Pieces set aside that were counted but could not be kept."),
+		connections:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "vigie_receiver_connections", Help: "TCP connections now."}),
+		answerSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "vigie_receiver_answer_seconds", Help: "From a frame taken to its ACK queued.",
+			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}}),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{m.frames, m.answers, m.rejected, m.silences, m.closed, m.joined, m.repeated,
+		m.refusedConnections, m.datagramErrors, m.rejectedLost, m.connections, m.answerSeconds} {
+		errs = append(errs, reg.Register(c))
+	}
+	return m, errors.Join(errs...)
+}

@@ -1,0 +1,279 @@
+// Package receiver takes what panels send by SIA DC-09 over TCP and UDP, appends
+// it to the log, and answers a panel only after the log has it for good.
+//
+// The way of a frame: a session (tcp.go, udp.go) cuts bytes into frames; take
+// (take.go) reads the frame, finds the site, and hands polls and events to the
+// appender; when Kafka has acknowledged all that came of the frame, the answer
+// goes into the session's bounded queue. What cannot become an event is set
+// aside with its reason (rejected.go). DESIGN.md has the promises.
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/eventlog/appender"
+	"github.com/open-vigie/vigie/services/internal/vault"
+	"github.com/open-vigie/vigie/services/receiver/dc09"
+)
+
+// Config of a receiver. The zero value of each limit is its default.
+type Config struct {
+	// ID is the stable name, unique among receivers; "local" by default.
+	ID string
+	// Group whose supervision clock this receiver runs; "default" by default.
+	Group string
+	// TCP and UDP are host:port to listen on; port 0 takes a free one. "-" opens
+	// no such door; "127.0.0.1:9009" by default.
+	TCP string
+	UDP string
+
+	// MaxConnections over TCP at a time (10,000).
+	MaxConnections int
+	// Idle ends a TCP connection on which nothing comes (1 h); FirstByte one on
+	// which nothing has come yet (30 s); Stall one whose frame is not complete
+	// that long after its first byte (10 s).
+	Idle, FirstByte, Stall time.Duration
+	// Write ends a TCP connection whose peer takes no answer that long (10 s).
+	Write time.Duration
+	// Drain is how long a stopping receiver waits for its last answers (5 s).
+	Drain time.Duration
+	// Frames are tolerances of the wire format.
+	Frames dc09.Options
+	// CheckStamp answers NAK to a clear frame whose stamp is more than 40 s old
+	// or 20 s ahead. Off by default: many panels' clocks are wrong.
+	CheckStamp bool
+}
+
+// Bounds of what a receiver holds.
+const (
+	// maxUnanswered frames of one TCP connection; reading pauses there.
+	maxUnanswered = 1024
+	// answerQueue of one TCP connection: no more answers than unanswered frames
+	// and refusals between two writes.
+	answerQueue = maxUnanswered + 64
+	// maxBadFrames on one TCP connection before it is closed.
+	maxBadFrames = 16
+	// datagramWorkers work in parallel, each source on one of them, each with a
+	// queue of datagramQueue; past it datagrams are dropped, as networks do.
+	datagramWorkers = 4
+	datagramQueue   = 2048
+	// maxDatagram may hold more than one frame.
+	maxDatagram = 8 << 10
+	// datagramAnswers wait to be sent over UDP.
+	datagramAnswers = 16_384
+	// maxPending frames whose append is under way, and maxWaiters answers for
+	// each: a retransmission joins.
+	maxPending = 262_144
+	maxWaiters = 8
+	// maxRecent frames answered over UDP are remembered for recentFor: their
+	// retransmission from the same socket gets the same answer without a record.
+	maxRecent = 65_536
+	recentFor = 5 * time.Second
+	// readSize of one read from a TCP connection.
+	readSize = 8 << 10
+	// keepAlive finds half-open connections.
+	keepAlive = 30 * time.Second
+)
+
+// Appender is the writer of vigie.events; *appender.Appender in the product.
+type Appender interface {
+	Append(site uint64, build func(id ids.ID, receivedAtMS int64) *vigiev1.LogRecord, done func(error)) error
+	Heartbeat(site uint64, path uint32, done func(error)) error
+	Listener(name string) *appender.Listener
+	Boot() []byte
+	NowMS() int64
+}
+
+// Deps are what the receiver is given. Its appender runs before it starts and
+// ends after it.
+type Deps struct {
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
+	Kafka    eventlog.Config
+	Vault    *vault.Vault
+	Appender Appender
+}
+
+// Receiver takes frames. Make it with New, then Run it.
+type Receiver struct {
+	cfg      Config
+	log      *slog.Logger
+	appender Appender
+	vault    *vault.Vault
+	accounts *accounts
+	rejects  *rejects
+	pending  *pending
+	metrics  *metrics
+	ready    chan struct{}
+
+	mu       sync.Mutex
+	tcp, udp net.Addr
+}
+
+// New checks the configuration and makes a receiver that does nothing yet.
+func New(cfg Config, deps Deps) (*Receiver, error) {
+	cfg = cfg.withDefaults()
+	if err := deps.Kafka.Check(); err != nil {
+		return nil, err
+	}
+	if deps.Vault == nil || deps.Appender == nil {
+		return nil, errors.New("a receiver needs a vault and an appender")
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("metrics of the receiver: %w", err)
+	}
+	log := deps.Log.With("receiver", cfg.ID)
+	r := &Receiver{
+		cfg: cfg, log: log, appender: deps.Appender, vault: deps.Vault, metrics: m,
+		accounts: newAccounts(deps.Kafka, log), pending: newPending(),
+		ready: make(chan struct{}),
+	}
+	r.rejects = newRejects(cfg.ID, deps, log, m)
+	return r, nil
+}
+
+func (c Config) withDefaults() Config {
+	orText := func(v *string, d string) {
+		if *v == "" {
+			*v = d
+		}
+	}
+	orTime := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	orText(&c.ID, "local")
+	orText(&c.Group, "default")
+	orText(&c.TCP, "127.0.0.1:9009")
+	orText(&c.UDP, "127.0.0.1:9009")
+	orTime(&c.Idle, time.Hour)
+	orTime(&c.FirstByte, 30*time.Second)
+	orTime(&c.Stall, 10*time.Second)
+	orTime(&c.Write, 10*time.Second)
+	orTime(&c.Drain, 5*time.Second)
+	if c.MaxConnections == 0 {
+		c.MaxConnections = 10_000
+	}
+	return c
+}
+
+// closed is the address of a door that is not opened.
+const closed = "-"
+
+// Ready is closed once the accounts are known and the doors are open.
+func (r *Receiver) Ready() <-chan struct{} { return r.ready }
+
+// TCP and UDP are the addresses that are listened on, nil before Ready and for a
+// door that is not opened.
+func (r *Receiver) TCP() net.Addr { r.mu.Lock(); defer r.mu.Unlock(); return r.tcp }
+
+// UDP is the address that datagrams are taken on; see TCP.
+func (r *Receiver) UDP() net.Addr { r.mu.Lock(); defer r.mu.Unlock(); return r.udp }
+
+// Run reads the accounts, opens the doors, and serves until ctx ends. Then it
+// takes nothing more, waits up to Drain for the answers to what it took, sends
+// them, and closes. It fails when an address cannot be listened on.
+func (r *Receiver) Run(ctx context.Context) error {
+	// The doors are tried first: a port in use is told at once.
+	tcp, udp, err := r.listen()
+	if err != nil {
+		return err
+	}
+	// What the sessions stand on ends after them.
+	base, endBase := context.WithCancel(context.WithoutCancel(ctx))
+	defer endBase()
+	under, base := errgroup.WithContext(base)
+	under.Go(func() error { return r.accounts.run(base) })
+	under.Go(func() error { return r.rejects.run(base) })
+	err = r.serve(ctx, base, tcp, udp)
+	endBase()
+	return errors.Join(err, under.Wait())
+}
+
+// serve runs the doors until ctx ends or what they stand on fails.
+func (r *Receiver) serve(ctx, base context.Context, tcp net.Listener, udp *net.UDPConn) error {
+	stop, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(base, cancel)()
+	select {
+	case <-r.accounts.ready:
+	case <-stop.Done():
+		return closeAll(tcp, udp)
+	}
+	var doors sync.WaitGroup
+	if tcp != nil {
+		doors.Go(func() { r.serveTCP(stop, tcp) })
+	}
+	if udp != nil {
+		doors.Go(func() { r.serveUDP(stop, udp) })
+	}
+	r.log.Info("listening for panels", "tcp", r.TCP(), "udp", r.UDP(), "accounts", r.accounts.count())
+	close(r.ready)
+	doors.Wait()
+	return nil
+}
+
+func closeAll(tcp net.Listener, udp *net.UDPConn) error {
+	var errs []error
+	if tcp != nil {
+		errs = append(errs, tcp.Close())
+	}
+	if udp != nil {
+		errs = append(errs, udp.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Receiver) listen() (tcp net.Listener, udp *net.UDPConn, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cfg.TCP != closed {
+		lc := net.ListenConfig{KeepAlive: keepAlive}
+		if tcp, err = lc.Listen(context.Background(), "tcp", r.cfg.TCP); err != nil {
+			return nil, nil, fmt.Errorf("listening for panels over TCP on %s: %w", r.cfg.TCP, err)
+		}
+		r.tcp = tcp.Addr()
+	}
+	if r.cfg.UDP == closed {
+		return tcp, nil, nil
+	}
+	addr, err := net.ResolveUDPAddr("udp", r.cfg.UDP)
+	if err == nil {
+		udp, err = net.ListenUDP("udp", addr)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("listening for panels over UDP on %s: %w", r.cfg.UDP, err), closeAll(tcp, nil))
+	}
+	r.udp = udp.LocalAddr()
+	return tcp, udp, nil
+}
+
+// drained waits until every frame of a session was settled, at most Drain.
+func (r *Receiver) drained(frames *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		frames.Wait()
+		close(done)
+	}()
+	late := time.NewTimer(r.cfg.Drain)
+	defer late.Stop()
+	select {
+	case <-done:
+	case <-late.C:
+		r.metrics.silences.WithLabelValues("stopped").Inc()
+	}
+}

@@ -1,0 +1,158 @@
+package receiver
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/eventlog/appender"
+	"github.com/open-vigie/vigie/services/receiver/dc09"
+)
+
+// socketBuffer is asked of the system for bursts; it may give less.
+const socketBuffer = 4 << 20
+
+// datagram is one packet as received.
+type datagram struct {
+	from netip.AddrPort
+	data []byte
+}
+
+// door is the UDP socket and what works on it.
+type door struct {
+	r      *Receiver
+	conn   *net.UDPConn
+	frames *appender.Listener
+	queues [datagramWorkers]chan datagram
+	out    chan datagram
+	flying sync.WaitGroup
+	finish chan struct{}
+	// buffers of datagrams that were worked off.
+	buffers sync.Pool
+}
+
+// serveUDP takes datagrams until stop ends, waits for the answers to what it
+// took, sends them from the same socket, and closes it.
+func (r *Receiver) serveUDP(stop context.Context, conn *net.UDPConn) {
+	d := &door{r: r, conn: conn, frames: r.appender.Listener("udp"), out: make(chan datagram, datagramAnswers), finish: make(chan struct{})}
+	d.buffers.New = func() any { return new([maxDatagram]byte) }
+	if err := conn.SetReadBuffer(socketBuffer); err != nil {
+		r.log.Debug("the system gives no larger buffer for datagrams", "error", err)
+	}
+	var workers, writer sync.WaitGroup
+	for i := range d.queues {
+		d.queues[i] = make(chan datagram, datagramQueue)
+		workers.Go(func() { d.work(d.queues[i]) })
+	}
+	writer.Go(d.write)
+	defer context.AfterFunc(stop, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
+	d.read(stop)
+	for _, q := range d.queues {
+		close(q)
+	}
+	workers.Wait()
+	r.drained(&d.flying)
+	close(d.finish)
+	writer.Wait()
+	if err := conn.Close(); err != nil {
+		r.log.Debug("closing the datagram socket", "error", err)
+	}
+}
+
+// read hands datagrams to the workers; each source always to the same one.
+func (d *door) read(stop context.Context) {
+	buf := make([]byte, maxDatagram+1)
+	for {
+		n, from, err := d.conn.ReadFromUDPAddrPort(buf)
+		if stop.Err() != nil {
+			return
+		}
+		if err != nil {
+			// An ICMP error of an answer shows here; the socket goes on.
+			d.r.metrics.datagramErrors.Inc()
+			continue
+		}
+		if n > maxDatagram {
+			o := origin{remote: from, transport: vigiev1.Transport_TRANSPORT_UDP}
+			d.r.rejects.add(o, string(dc09.ReasonOversized), "a datagram larger than any frame", buf[:n])
+			continue
+		}
+		own := d.buffers.Get().(*[maxDatagram]byte)
+		select {
+		case d.queues[worker(from)] <- datagram{from: from, data: own[:copy(own[:], buf[:n])]}:
+		default:
+			d.r.metrics.silences.WithLabelValues("datagram-queue").Inc()
+			d.buffers.Put(own)
+		}
+	}
+}
+
+// worker spreads sources by FNV-1a over address and port.
+func worker(from netip.AddrPort) int {
+	h := uint32(2166136261)
+	for _, b := range from.Addr().As16() {
+		h = (h ^ uint32(b)) * 16777619
+	}
+	h = (h ^ uint32(from.Port())) * 16777619
+	return int(h>>16) % datagramWorkers
+}
+
+func (d *door) work(queue <-chan datagram) {
+	var split dc09.Splitter
+	for g := range queue {
+		split = dc09.Splitter{Options: d.r.cfg.Frames}
+		o := origin{
+			remote: g.from, transport: vigiev1.Transport_TRANSPORT_UDP, settled: d.flying.Done,
+			answer: func(b []byte) { d.answer(g.from, b) },
+		}
+		split.Write(g.data)
+		for {
+			piece, verdict, ok := split.Next()
+			if !ok {
+				piece, verdict, ok = split.Flush()
+			}
+			if !ok {
+				break
+			}
+			d.flying.Add(1)
+			d.r.handlePiece(piece, verdict, o, d.frames)
+		}
+		d.buffers.Put((*[maxDatagram]byte)(g.data[:maxDatagram]))
+	}
+}
+
+func (d *door) answer(to netip.AddrPort, b []byte) {
+	select {
+	case d.out <- datagram{from: to, data: b}:
+	default:
+		d.r.metrics.silences.WithLabelValues("answer-queue").Inc()
+	}
+}
+
+// write sends answers until finish, and then what is queued.
+func (d *door) write() {
+	for {
+		select {
+		case g := <-d.out:
+			d.send(g)
+		case <-d.finish:
+			for {
+				select {
+				case g := <-d.out:
+					d.send(g)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (d *door) send(g datagram) {
+	if _, err := d.conn.WriteToUDPAddrPort(g.data, g.from); err != nil {
+		d.r.metrics.datagramErrors.Inc()
+	}
+}
