@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/open-vigie/vigie/schemas/topics"
 )
@@ -19,8 +21,12 @@ var ErrNoBeginning = errors.New("the group has no committed offset and the log n
 func (p *provisioner) commits(ctx context.Context) error {
 	for _, g := range consumed {
 		group := p.cfg.Group(g.group)
-		have, err := p.adm.FetchOffsets(ctx, group)
-		if err != nil {
+		var have kadm.OffsetResponses
+		err := insist(ctx, func() (err error) {
+			have, err = p.adm.FetchOffsets(ctx, group)
+			return err
+		})
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) { // no such group: nothing committed
 			return fmt.Errorf("committed offsets of group %s: %w", group, err)
 		}
 		first := kadm.Offsets{}
@@ -43,11 +49,24 @@ func (p *provisioner) commits(ctx context.Context) error {
 		if p.opts.DryRun {
 			continue
 		}
-		if err := p.adm.CommitAllOffsets(ctx, group, first); err != nil {
+		if err := p.first(ctx, group, first); err != nil {
 			return fmt.Errorf("first commit of group %s: %w", group, err)
 		}
 	}
 	return nil
+}
+
+// first commits. Its client is a new one: ours remembers for a while that topics
+// were not there which we have made since, as a broker may behind its controller.
+func (p *provisioner) first(ctx context.Context, group string, first kadm.Offsets) error {
+	return insist(ctx, func() error {
+		cl, err := kgo.NewClient(p.cfg.base(p.opts.Log)...)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		return kadm.NewClient(cl).CommitAllOffsets(ctx, group, first)
+	})
 }
 
 // missing returns the partitions of a topic on which nothing is committed.
@@ -69,15 +88,15 @@ func (p *provisioner) missing(have kadm.OffsetResponses, topic string) ([]int32,
 // mayBegin refuses a first commit that would skip records or double effects.
 func (p *provisioner) mayBegin(ctx context.Context, have kadm.OffsetResponses, group, topic string, missing []int32) error {
 	name := p.cfg.Topic(topic)
-	if p.opts.DryRun && !p.have.Has(name) {
-		return nil
+	if !p.have.Has(name) {
+		return nil // made just now: it begins at 0, and nobody worked on it
 	}
 	starts, err := listed(ctx, p.opts.Log, name, p.adm.ListStartOffsets)
 	if err != nil {
 		return fmt.Errorf("begin of %s: %w", name, err)
 	}
 	var done map[int32]int64
-	if group == GroupProcessor && (!p.opts.DryRun || p.have.Has(p.cfg.Topic(topics.Progress))) {
+	if group == GroupProcessor && p.have.Has(p.cfg.Topic(topics.Progress)) {
 		// Each transaction of the processor left a progress record.
 		if done, err = listed(ctx, p.opts.Log, p.cfg.Topic(topics.Progress), p.adm.ListEndOffsets); err != nil {
 			return fmt.Errorf("end of %s: %w", p.cfg.Topic(topics.Progress), err)

@@ -301,30 +301,37 @@ func (p *provisioner) unknown(key string) {
 	}
 }
 
-// describeTries bounds the wait until a broker shows a topic that its controller
-// has just made.
-const describeTries = 40
-
 // describe returns the settings that a topic has, defaults included.
 func (p *provisioner) describe(ctx context.Context, name string) (map[string]string, error) {
-	for try := 1; ; try++ {
+	have := map[string]string{}
+	err := insist(ctx, func() error {
 		described, err := p.adm.DescribeTopicConfigs(ctx, name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		one, err := described.On(name, nil)
 		if err == nil {
 			err = one.Err
 		}
-		if err == nil {
-			have := map[string]string{}
-			for _, c := range one.Configs {
-				have[c.Key] = c.MaybeValue()
-			}
-			return have, nil
+		for _, c := range one.Configs {
+			have[c.Key] = c.MaybeValue()
 		}
-		if !errors.Is(err, kerr.UnknownTopicOrPartition) || try == describeTries || !pause(ctx, listPause) {
-			return nil, err
+		return err
+	})
+	return have, err
+}
+
+// insistTries bounds how often a question is put again to a broker that has not
+// caught up: it does not show yet what its controller has just made, or makes
+// its coordinators at the first question.
+const insistTries = 60
+
+// insist puts a question again while the answer is one that passes by itself.
+func insist(ctx context.Context, ask func() error) error {
+	for try := 1; ; try++ {
+		err := ask()
+		if err == nil || !kerr.IsRetriable(err) || try == insistTries || !pause(ctx, listPause) {
+			return err
 		}
 	}
 }

@@ -32,14 +32,14 @@ const oldestJava = 17
 // environment, deploy/local/libs beside the binary or the working directory, the
 // user's cache. The error wraps ErrMissing and says what to do.
 func FindLibs(explicit string) (string, error) {
-	for _, named := range []string{explicit, os.Getenv(LibsEnv)} {
-		if named == "" {
-			continue
+	if explicit == "" {
+		explicit = os.Getenv(LibsEnv)
+	}
+	if explicit != "" {
+		if !hasKafka(explicit) {
+			return "", missing{fmt.Sprintf("no Kafka jars in %s (given by flag or %s): run `make setup`", explicit, LibsEnv)}
 		}
-		if !hasKafka(named) {
-			return "", missing{fmt.Sprintf("no Kafka jars in %s: run `make setup`, or unset %s", named, LibsEnv)}
-		}
-		return filepath.Abs(named)
+		return filepath.Abs(explicit)
 	}
 	for _, dir := range usualPlaces() {
 		if hasKafka(dir) {

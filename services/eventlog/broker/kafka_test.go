@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func newKafka(t *testing.T, change func(*KafkaConfig)) *Kafka {
 	t.Helper()
 	libs, err := FindLibs("")
-	if err != nil {
+	if err != nil && os.Getenv(LibsEnv) == "" {
 		libs, err = FindLibs("../../../deploy/local/libs")
 	}
 	if err != nil {
