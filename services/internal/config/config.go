@@ -1,0 +1,216 @@
+// Package config is Vigie's configuration: one YAML file, environment
+// variables, flags, in rising order. Every key has a default and a sentence;
+// an unknown key is an error that names the nearest known one.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+)
+
+// Config is everything that can be set. The tag doc is the reference.
+type Config struct {
+	Data       string     `koanf:"data" doc:"Directory of everything that vigie keeps on this machine."`
+	Log        Log        `koanf:"log"`
+	Kafka      Kafka      `koanf:"kafka"`
+	ClickHouse ClickHouse `koanf:"clickhouse"`
+	HTTP       HTTP       `koanf:"http"`
+	Receiver   Receiver   `koanf:"receiver"`
+	Processor  Instance   `koanf:"processor"`
+	Archiver   Instance   `koanf:"archiver"`
+	Desk       Desk       `koanf:"desk"`
+	Metrics    Metrics    `koanf:"metrics"`
+}
+
+// Log says how the program reports on itself.
+type Log struct {
+	Level  string `koanf:"level" doc:"debug, info, warn or error."`
+	Format string `koanf:"format" doc:"auto (text on a terminal, JSON elsewhere), text or json."`
+}
+
+// Kafka is the log: a cluster by brokers, or the local one of vigie up.
+type Kafka struct {
+	Brokers     []string `koanf:"brokers" doc:"host:port of the cluster's bootstrap brokers; empty in vigie up, which runs its own."`
+	TopicPrefix string   `koanf:"topic_prefix" doc:"Stands before every topic and group name."`
+	Partitions  int32    `koanf:"partitions" doc:"Partitions of vigie.events: a power of two up to 1024, never changed later; 0 keeps what is there, or takes 8 locally and 32 on a cluster."`
+	Replication int16    `koanf:"replication" doc:"Copies of each partition on a cluster; 0 takes 3 (1 locally)."`
+	Port        int      `koanf:"port" doc:"Port of the local Kafka on 127.0.0.1; 0 takes a free one."`
+	Durability  string   `koanf:"durability" doc:"power: an acknowledged event is on the disk. process: it is with the kernel, and survives any process but not a power cut. Local Kafka only."`
+	Libs        string   `koanf:"libs" doc:"Directory of Kafka's jars; empty looks beside the program."`
+	Java        string   `koanf:"java" doc:"Java 17 or newer; empty looks in JAVA_HOME and PATH."`
+	HeapMB      int      `koanf:"heap_mb" doc:"Java heap of the local Kafka, MiB."`
+}
+
+// ClickHouse is the warehouse: a server by url, or the local engine of vigie up.
+type ClickHouse struct {
+	URL      string `koanf:"url" doc:"http(s)://host:port of a ClickHouse server; empty in vigie up, which runs its own engine."`
+	User     string `koanf:"user" doc:"User of that server."`
+	Password string `koanf:"password" doc:"Password of that user." secret:"true"`
+	Database string `koanf:"database" doc:"Database that holds Vigie's tables."`
+	Port     int    `koanf:"port" doc:"Port of the local engine on 127.0.0.1; 0 takes a free one."`
+	Lib      string `koanf:"lib" doc:"libchdb.so; empty looks beside the program."`
+}
+
+// HTTP is the address of desk and console.
+type HTTP struct {
+	Listen string `koanf:"listen" doc:"host:port of the page, the API and the live stream; port 0 takes a free one."`
+}
+
+// Receiver takes panels in.
+type Receiver struct {
+	ID     string `koanf:"id" doc:"Name of this receiver, stable over restarts, [a-z0-9._-]{1,64}."`
+	Group  string `koanf:"group" doc:"Receivers of one group share a supervision clock: the panels of any can reach another."`
+	Listen string `koanf:"listen" doc:"host:port for DC-09 over TCP and UDP; port 0 takes a free one."`
+}
+
+// Instance names a member of a consumer group.
+type Instance struct {
+	Instance string `koanf:"instance" doc:"Name of this member, stable over restarts, [a-z0-9._-]{1,64}."`
+}
+
+// Desk takes people in.
+type Desk struct {
+	Name  string `koanf:"name" doc:"Name of this desk as a writer of the log."`
+	Place string `koanf:"place" doc:"Where its people work, as it stands in events."`
+}
+
+// Metrics is the address of /metrics, /healthz, /readyz and pprof.
+type Metrics struct {
+	Listen string `koanf:"listen" doc:"host:port; port 0 takes a free one, empty none."`
+}
+
+// Default is the configuration of a first start on a laptop.
+func Default() Config {
+	return Config{
+		Data:       "./.vigie",
+		Log:        Log{Level: "info", Format: "auto"},
+		Kafka:      Kafka{TopicPrefix: "vigie.", Port: 9092, Durability: "power", HeapMB: 512},
+		ClickHouse: ClickHouse{User: "vigie", Database: "vigie", Port: 8123},
+		HTTP:       HTTP{Listen: "127.0.0.1:8080"},
+		Receiver:   Receiver{ID: "local", Group: "default", Listen: "127.0.0.1:9009"},
+		Processor:  Instance{Instance: "local"},
+		Archiver:   Instance{Instance: "local"},
+		Desk:       Desk{Name: "desk-local", Place: "local"},
+		Metrics:    Metrics{Listen: "127.0.0.1:9600"},
+	}
+}
+
+// EnvPrefix stands before each environment variable: VIGIE_KAFKA_BROKERS is
+// kafka.brokers. Lists are separated by commas.
+const EnvPrefix = "VIGIE_"
+
+// DefaultFile is read when it is there and no other file is named.
+const DefaultFile = "vigie.yaml"
+
+// otherEnv are variables with the prefix that are not configuration keys.
+var otherEnv = []string{"VIGIE_KAFKA_LIBS", "VIGIE_JAVA", "VIGIE_CHDB_LIB", "VIGIE_ENGINE_PASSWORD", "VIGIE_ENGINE_READER_PASSWORD", "VIGIE_PYTHON", "VIGIE_TOKEN"}
+
+// Load reads the file (DefaultFile when path is empty and it exists), then the
+// environment as os.Environ gives it, then flags by key. The error names each
+// unknown key with the nearest known one.
+func Load(path string, environ []string, flags map[string]any) (Config, error) {
+	k := koanf.New(".")
+	cfg := Default()
+	if err := loadFile(k, path); err != nil {
+		return cfg, err
+	}
+	env, err := fromEnv(environ)
+	if err != nil {
+		return cfg, err
+	}
+	for _, layer := range []map[string]any{env, flags} {
+		if err := k.Load(confmap.Provider(layer, "."), nil); err != nil {
+			return cfg, fmt.Errorf("read the configuration: %w", err)
+		}
+	}
+	if err := unknown(k.Keys()); err != nil {
+		return cfg, err
+	}
+	if err := k.Unmarshal("", &cfg); err != nil {
+		return cfg, fmt.Errorf("read the configuration: %w", err)
+	}
+	return cfg, cfg.check()
+}
+
+func loadFile(k *koanf.Koanf, path string) error {
+	named := path != ""
+	if !named {
+		path = DefaultFile
+	}
+	err := k.Load(file.Provider(path), yaml.Parser())
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("configuration file %s: %w", path, err)
+	}
+	return nil
+}
+
+// fromEnv turns VIGIE_KAFKA_TOPIC_PREFIX into kafka.topic_prefix.
+func fromEnv(environ []string) (map[string]any, error) {
+	byEnv := map[string]string{}
+	for _, key := range Keys() {
+		byEnv[EnvName(key.Name)] = key.Name
+	}
+	out := map[string]any{}
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		if !strings.HasPrefix(name, EnvPrefix) {
+			continue
+		}
+		key, known := byEnv[name]
+		switch {
+		case known && key == "kafka.brokers":
+			out[key] = strings.Split(value, ",")
+		case known:
+			out[key] = value
+		case !isOther(name):
+			return nil, fmt.Errorf("environment variable %s is not known: did you mean %s? See `vigie config docs`", name, nearest(name, envNames()))
+		}
+	}
+	return out, nil
+}
+
+func isOther(name string) bool {
+	for _, o := range otherEnv {
+		if o == name {
+			return true
+		}
+	}
+	return false
+}
+
+// check finds values that no role could work with.
+func (c Config) check() error {
+	switch c.Kafka.Durability {
+	case "power", "process":
+	default:
+		return fmt.Errorf("kafka.durability is %q: power or process is expected", c.Kafka.Durability)
+	}
+	switch c.Log.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		return fmt.Errorf("log.level is %q: debug, info, warn or error is expected", c.Log.Level)
+	}
+	switch c.Log.Format {
+	case "auto", "text", "json":
+	default:
+		return fmt.Errorf("log.format is %q: auto, text or json is expected", c.Log.Format)
+	}
+	if c.Data == "" {
+		return errors.New("data is empty: name the directory to keep things in")
+	}
+	return nil
+}
+
+// Environ is os.Environ; commands pass it to Load.
+func Environ() []string { return os.Environ() }

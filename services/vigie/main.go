@@ -1,0 +1,96 @@
+// Command vigie is the event-sourced core of an alarm receiving centre: one
+// binary, one file a subcommand. See `vigie --help`.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/open-vigie/vigie/services/eventlog/broker"
+	"github.com/open-vigie/vigie/services/warehouse/engine"
+)
+
+// Exit codes.
+const (
+	exitFailed  = 1
+	exitUsage   = 2
+	exitMissing = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	err := newRoot().ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "vigie: "+err.Error())
+	}
+	os.Exit(exitCode(err))
+}
+
+// usageError marks a command line that cannot be understood.
+type usageError struct{ error }
+
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, broker.ErrMissing), errors.Is(err, engine.ErrNoLib):
+		return exitMissing
+	}
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "vigie",
+		Short: "The event-sourced core of an alarm receiving centre",
+		Long: `Vigie takes what panels and people say into an immutable log (Kafka), derives
+the state of every site and what is wrong from it, and shows both live.
+
+Start with:
+  vigie up --demo        everything on this machine, with a living fleet
+  vigie panel send       send one alarm and see what the answer means`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	})
+	root.PersistentFlags().StringP("config", "c", "", "configuration file (default ./vigie.yaml when it is there)")
+	root.PersistentFlags().String("data", "", "directory of everything that vigie keeps (default ./.vigie)")
+	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default info)")
+	root.AddCommand(
+		upCommand(), provisionCommand(), receiverCommand(), processorCommand(), archiverCommand(), consoleCommand(),
+		demoCommand(), panelCommand(), verifyCommand(), configCommand(), versionCommand(), engineCommand(),
+	)
+	for _, c := range root.Commands() {
+		strictArgs(c)
+	}
+	return root
+}
+
+// strictArgs makes a word too many a usage error that says where to look.
+func strictArgs(c *cobra.Command) {
+	check := c.Args
+	if check == nil {
+		check = cobra.NoArgs
+	}
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+	for _, sub := range c.Commands() {
+		strictArgs(sub)
+	}
+}

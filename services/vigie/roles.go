@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/alarm"
+	"github.com/open-vigie/vigie/services/archiver"
+	"github.com/open-vigie/vigie/services/console"
+	"github.com/open-vigie/vigie/services/desk"
+	"github.com/open-vigie/vigie/services/eventlog/appender"
+	"github.com/open-vigie/vigie/services/internal/auth"
+	"github.com/open-vigie/vigie/services/internal/httpserver"
+	"github.com/open-vigie/vigie/services/internal/lifecycle"
+	"github.com/open-vigie/vigie/services/internal/vault"
+	"github.com/open-vigie/vigie/services/processor"
+	"github.com/open-vigie/vigie/services/receiver"
+	"github.com/open-vigie/vigie/services/warehouse"
+)
+
+// The roles, each started into a group: `vigie up` starts them all in one
+// process, the commands of the same names one each.
+
+// startReceiver starts the receiver and the writer that it appends through.
+func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32) (*receiver.Receiver, error) {
+	writer, err := appender.New(appender.Config{
+		Writer: s.cfg.Receiver.ID, Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: s.cfg.Receiver.Group,
+		Partitions: partitions, Program: version,
+	}, appender.Deps{Log: s.log, Metrics: s.labelled("writer", s.cfg.Receiver.ID), Kafka: s.kafka})
+	if err != nil {
+		return nil, err
+	}
+	r, err := receiver.New(receiver.Config{
+		ID: s.cfg.Receiver.ID, Group: s.cfg.Receiver.Group, TCP: s.cfg.Receiver.Listen, UDP: s.cfg.Receiver.Listen,
+	}, receiver.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, Vault: keys, Appender: writer})
+	if err != nil {
+		return nil, err
+	}
+	if err := g.Start(ctx, lifecycle.Named{Name: "receiver's writer", Service: writer}); err != nil {
+		return nil, err
+	}
+	return r, g.Start(ctx, lifecycle.Named{Name: "receiver", Service: r})
+}
+
+// startProcessor starts one member of the group that folds the log.
+func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error {
+	p, err := processor.New(processor.Config{Instance: s.cfg.Processor.Instance, NewFold: newSiteFold},
+		processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka})
+	if err != nil {
+		return err
+	}
+	return g.Start(ctx, lifecycle.Named{Name: "processor", Service: p})
+}
+
+// startArchiver brings the tables to date and starts filling them.
+func (s *settings) startArchiver(ctx context.Context, g *lifecycle.Group, where warehouse.Config) error {
+	db, err := warehouse.Open(ctx, where)
+	if err != nil {
+		return err
+	}
+	if err := db.Migrate(ctx); err != nil {
+		return err
+	}
+	a, err := archiver.New(archiver.Config{Instance: s.cfg.Archiver.Instance},
+		archiver.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, DB: db})
+	if err != nil {
+		return err
+	}
+	return g.Start(ctx, lifecycle.Named{Name: "archiver", Service: a})
+}
+
+// front is desk and console on one origin.
+type front struct {
+	server *httpserver.Server
+	gate   *auth.Auth
+}
+
+// startFront starts desk, console, and the server that both stand on.
+func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32) (*front, error) {
+	gate, err := auth.Open(auth.Config{Dir: s.path("secrets")}, auth.Deps{Log: s.log, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	server, err := httpserver.New(httpserver.Config{Addr: s.cfg.HTTP.Listen, Version: version},
+		httpserver.Deps{Log: s.log, Metrics: s.metrics, Gate: gate})
+	if err != nil {
+		return nil, err
+	}
+	writer, err := appender.New(appender.Config{
+		Writer: s.cfg.Desk.Name, Kind: vigiev1.WriterKind_WRITER_KIND_DESK, Partitions: partitions, Program: version,
+	}, appender.Deps{Log: s.log, Metrics: s.labelled("writer", s.cfg.Desk.Name), Kafka: s.kafka})
+	if err != nil {
+		return nil, err
+	}
+	people, err := desk.New(desk.Config{Place: s.cfg.Desk.Place},
+		desk.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, Appender: writer, Vault: keys, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	view, err := console.New(console.Config{},
+		console.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, Now: time.Now, Explain: alarm.Explain})
+	if err != nil {
+		return nil, err
+	}
+	gate.Mount(server.Mux())
+	desk.Register(server.API(), people)
+	console.Register(server.API(), server.Mux(), view)
+	for _, part := range []lifecycle.Named{{Name: "desk's writer", Service: writer}, {Name: "desk", Service: people}, {Name: "console", Service: view}, {Name: "http", Service: server}} {
+		if err := g.Start(ctx, part); err != nil {
+			return nil, err
+		}
+	}
+	return &front{server, gate}, nil
+}
+
+// openVault opens the keys of this machine.
+func (s *settings) openVault() (*vault.Vault, error) {
+	keys, err := vault.Open(s.path("keys"))
+	if err != nil {
+		return nil, fmt.Errorf("open the keys: %w", err)
+	}
+	return keys, nil
+}
