@@ -1,0 +1,280 @@
+package archiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/services/eventlog"
+)
+
+// ErrPlanGone: the records of a planned block are no longer what they were, and
+// whether the block was inserted cannot be known any more.
+var ErrPlanGone = errors.New("the log no longer holds the block that was planned: compare with `vigie verify warehouse`, then set the group's offset by hand")
+
+// handler archives the partitions that the consumer gives it.
+type handler struct {
+	cfg     Config
+	deps    Deps
+	metrics *metrics
+	logs    *logNames
+
+	mu    sync.Mutex
+	parts map[eventlog.Partition]*part
+}
+
+// part is one partition under way. One goroutine uses it.
+type part struct {
+	p      eventlog.Partition
+	topic  string
+	log    string
+	commit eventlog.Commit
+	// done is the next unit to archive; next the next one to take into block.
+	done, next position
+	// recover is the plan of whoever had the partition before; nil when none.
+	recover *plan
+	block   *block
+	// planned says that block's plan is committed, closing that the block takes
+	// no more units until it is archived.
+	planned, closing bool
+	since            time.Time
+	// limit is how many units fill a block.
+	limit int
+}
+
+// Assigned takes a partition over, with the plan that its last owner left.
+func (h *handler) Assigned(ctx context.Context, p eventlog.Partition, at eventlog.Committed, commit eventlog.Commit) error {
+	n, err := parseNote(at.Metadata)
+	if err != nil {
+		return fmt.Errorf("%w: %w", eventlog.ErrStop, err)
+	}
+	log, err := h.logs.of(ctx, p)
+	if err != nil {
+		return err
+	}
+	x := &part{p: p, topic: h.shortName(p.Topic), log: log, commit: commit, recover: n.plan, limit: h.cfg.BlockUnits}
+	x.done = position{at.Offset, n.index}
+	x.next = x.done
+	if n.plan != nil {
+		if n.plan.log != log {
+			return fmt.Errorf("%w: %s, partition %d: the planned block is of the log %s, this one is %s: the topic was made anew; set the group's offset by hand", eventlog.ErrStop, p.Topic, p.Number, n.plan.log, log)
+		}
+		h.metrics.resent.WithLabelValues(x.topic).Inc()
+		h.deps.Log.Info("a planned block is sent again", "topic", p.Topic, "partition", p.Number, "token", n.plan.token())
+	}
+	x.block = newBlock(x.topic)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.parts[p] = x
+	return nil
+}
+
+func (h *handler) shortName(full string) string {
+	for _, name := range Topics {
+		if h.deps.Kafka.Topic(name) == full {
+			return name
+		}
+	}
+	return full
+}
+
+// Consume takes the records into the block and archives it when it is due. When
+// an insert fails the same records come again, and are recognised by position.
+func (h *handler) Consume(ctx context.Context, p eventlog.Partition, records []*kgo.Record) (eventlog.Committed, error) {
+	h.mu.Lock()
+	x := h.parts[p]
+	h.mu.Unlock()
+	if x.closing {
+		if err := h.archive(ctx, x); err != nil {
+			return eventlog.Committed{}, err
+		}
+	}
+	for _, r := range records {
+		if err := h.take(ctx, x, r); err != nil {
+			return eventlog.Committed{}, err
+		}
+	}
+	if h.isDue(x) {
+		if err := h.archive(ctx, x); err != nil {
+			return eventlog.Committed{}, err
+		}
+	}
+	return x.safe(), nil
+}
+
+// Revoked forgets the partition: what was not planned is read again by its next
+// owner, what was planned is sent again.
+func (h *handler) Revoked(p eventlog.Partition) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.parts, p)
+}
+
+// safe is what may be committed: all before it is archived, or it is the plan.
+func (x *part) safe() eventlog.Committed {
+	n := note{index: x.done.index}
+	if x.recover != nil {
+		n.plan = x.recover
+	}
+	return eventlog.Committed{Offset: x.done.offset, Metadata: n.String()}
+}
+
+// take appends a record to the block, and archives each block that it fills.
+func (h *handler) take(ctx context.Context, x *part, r *kgo.Record) error {
+	if r.Offset < x.next.offset {
+		return nil // taken already
+	}
+	if x.recover != nil && r.Offset > x.recover.last.offset {
+		// The planned block's last records are gone: what there is closes it.
+		if err := h.archive(ctx, x); err != nil {
+			return err
+		}
+	}
+	decoded := decode(x.topic, r)
+	from := uint32(0)
+	if r.Offset == x.next.offset {
+		from = x.next.index
+	}
+	for from < decoded.units {
+		to, full := x.room(r.Offset, from, decoded.units)
+		if x.block.units == 0 {
+			x.since = h.deps.Now()
+		}
+		x.block.take(r, decoded, from, to)
+		from = to + 1
+		x.next = position{r.Offset, from}
+		if from == decoded.units {
+			x.next = position{r.Offset + 1, 0}
+		}
+		if full || x.block.units >= h.cfg.BlockUnits && x.recover == nil {
+			if err := h.archive(ctx, x); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// room says up to which unit of the record the block may go, and whether the
+// block is complete with it. A planned block ends where the plan says.
+func (x *part) room(offset int64, from, units uint32) (to uint32, full bool) {
+	to = units - 1
+	if x.recover != nil {
+		if offset == x.recover.last.offset {
+			return min(to, x.recover.last.index), true
+		}
+		return to, false
+	}
+	if left := uint32(x.limit - x.block.units); to-from+1 > left {
+		to = from + left - 1
+	}
+	return to, false
+}
+
+func (h *handler) isDue(x *part) bool {
+	if x.block.units == 0 || x.recover != nil {
+		return false
+	}
+	wait := h.cfg.QuietEvery
+	if x.block.events {
+		wait = h.cfg.FlushEvery
+	}
+	return h.deps.Now().Sub(x.since) >= wait
+}
+
+// archive makes the block stand in the warehouse exactly once, or returns why it
+// does not yet; called again it goes on with the very same block.
+func (h *handler) archive(ctx context.Context, x *part) error {
+	x.closing = true
+	b := x.block
+	planned, err := h.plan(ctx, x)
+	if err != nil {
+		return err
+	}
+	// The insert: every table under the same token. A table that has the block
+	// already drops it.
+	for _, t := range b.order {
+		if err := h.insert(ctx, t, planned.token()); err != nil {
+			return err
+		}
+	}
+	// The offset behind it is committed with the next round; until then the plan
+	// stands, and costs at most a block that is dropped.
+	x.done, x.recover, x.planned, x.closing = x.next, nil, false, false
+	if planned.last.offset >= x.done.offset && !planned.last.before(x.done) {
+		x.done = position{planned.last.offset + 1, 0}
+		x.next = x.done
+	}
+	x.block = newBlock(x.topic)
+	h.count(x, b)
+	return nil
+}
+
+// plan commits the block's bounds before anything is inserted.
+func (h *handler) plan(ctx context.Context, x *part) (plan, error) {
+	b := x.block
+	if x.recover != nil {
+		return *x.recover, h.checkPlan(x)
+	}
+	p := plan{log: x.log, first: b.first, last: b.last, units: b.units, decoder: decoderVersion}
+	if x.planned {
+		return p, nil
+	}
+	n := note{index: x.done.index, plan: &p}
+	if err := x.commit(ctx, eventlog.Committed{Offset: x.done.offset, Metadata: n.String()}); err != nil {
+		return p, fmt.Errorf("commit the plan %s: %w", p.token(), err)
+	}
+	x.planned = true
+	return p, nil
+}
+
+// checkPlan compares a block that was cut again with its plan. On a compacted
+// topic records may have gone since, replaced by newer ones.
+func (h *handler) checkPlan(x *part) error {
+	p, b := x.recover, x.block
+	if b.units == p.units && b.first == p.first && b.last == p.last || p.decoder != decoderVersion {
+		return nil
+	}
+	if x.topic == topics.SiteStates || x.topic == topics.Incidents {
+		h.deps.Log.Warn("a planned block has fewer records by now: compaction was faster", "topic", x.p.Topic, "partition", x.p.Number, "planned", p.units, "found", b.units)
+		return nil
+	}
+	return fmt.Errorf("%w: %w: %s, partition %d, plan %s of %d, found %s to %s of %d", eventlog.ErrStop, ErrPlanGone, x.p.Topic, x.p.Number, p.token(), p.units, b.first, b.last, b.units)
+}
+
+func (h *handler) insert(ctx context.Context, t table, token string) error {
+	ctx, cancel := context.WithTimeout(ctx, insertPatience)
+	defer cancel()
+	began := h.deps.Now()
+	if err := h.deps.Insert(ctx, t.name(), token, t.columns()); err != nil {
+		h.metrics.failures.Inc()
+		h.metrics.available.Set(0)
+		return err
+	}
+	h.metrics.available.Set(1)
+	h.metrics.seconds.Observe(h.deps.Now().Sub(began).Seconds())
+	h.metrics.rows.WithLabelValues(t.name()).Add(float64(t.rows()))
+	return nil
+}
+
+func (h *handler) count(x *part, b *block) {
+	h.metrics.blocks.WithLabelValues(x.topic).Inc()
+	if b.bad > 0 {
+		h.metrics.undecodable.WithLabelValues(x.topic).Add(float64(b.bad))
+		h.deps.Log.Warn("records could not be decoded and are kept in the table undecodable", "topic", x.p.Topic, "partition", x.p.Number, "records", b.bad)
+	}
+	h.metrics.offset.WithLabelValues(x.topic, strconv.Itoa(int(x.p.Number))).Set(float64(x.done.offset))
+	h.metrics.archived.WithLabelValues(x.topic).Set(float64(b.newest) / 1000)
+}
+
+// logName is cluster:topicID:partition.
+func logName(cluster, topicID string, partition int32) string {
+	return strings.Join([]string{cluster, topicID, strconv.Itoa(int(partition))}, ":")
+}

@@ -1,0 +1,162 @@
+// Package warehouse is Vigie's ClickHouse: the schema and its migrations, and
+// inserts that a repeat does not double. The same code works on the local
+// engine (package engine) and on a server or cluster: only the address differs.
+//
+// Each table holds records of the log as they are, each row with the partition,
+// offset and index that it came from. Nothing here is the truth: all of it can
+// be computed again from the log.
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Config says where ClickHouse is.
+type Config struct {
+	// URL of the HTTP interface: http://127.0.0.1:8123.
+	URL            string
+	User, Password string
+	// Database is "vigie" by default.
+	Database string
+}
+
+const (
+	// DefaultDatabase holds Vigie's tables.
+	DefaultDatabase = "vigie"
+	// maxConnections bounds the requests under way at a time.
+	maxConnections = 16
+	// dialTimeout and readTimeout bound one attempt; callers try again.
+	dialTimeout = 5 * time.Second
+	readTimeout = 60 * time.Second
+)
+
+// DB is an open warehouse. It is safe for concurrent use.
+type DB struct {
+	conn     driver.Conn
+	database string
+}
+
+// Open prepares the connection; it does not wait for ClickHouse to be there.
+// The error says what is wrong with the configuration.
+func Open(_ context.Context, cfg Config) (*DB, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("clickhouse.url %q: an address as http://127.0.0.1:8123 is expected", cfg.URL)
+	}
+	if cfg.Database == "" {
+		cfg.Database = DefaultDatabase
+	}
+	if !plainName.MatchString(cfg.Database) {
+		return nil, fmt.Errorf("clickhouse.database %q: letters, digits and _ are expected", cfg.Database)
+	}
+	options := &clickhouse.Options{
+		Protocol: clickhouse.HTTP,
+		Addr:     []string{u.Host},
+		// Tables are named with their database, which may not exist yet.
+		Auth:         clickhouse.Auth{Username: cfg.User, Password: cfg.Password},
+		Compression:  &clickhouse.Compression{Method: clickhouse.CompressionLZ4},
+		DialTimeout:  dialTimeout,
+		ReadTimeout:  readTimeout,
+		MaxOpenConns: maxConnections,
+		MaxIdleConns: maxConnections,
+		HttpUrlPath:  u.Path,
+		// Asynchronous inserts answer before the rows have their place, and
+		// handle tokens differently from version to version.
+		Settings: clickhouse.Settings{"async_insert": 0},
+	}
+	if u.Scheme == "https" {
+		options.TLS = tlsConfig(u.Hostname())
+	}
+	conn, err := clickhouse.Open(options)
+	if err != nil {
+		return nil, fmt.Errorf("open the warehouse: %w", err)
+	}
+	return &DB{conn: conn, database: cfg.Database}, nil
+}
+
+// Conn is the connection for queries.
+func (db *DB) Conn() driver.Conn { return db.conn }
+
+// Database is the name of the database of Vigie's tables.
+func (db *DB) Database() string { return db.database }
+
+// Ping asks whether ClickHouse answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.conn.Ping(ctx); err != nil {
+		return fmt.Errorf("ask ClickHouse for an answer: %w", err)
+	}
+	return nil
+}
+
+// Close ends the idle connections.
+func (db *DB) Close() error { return db.conn.Close() }
+
+// Column is a column of rows to insert: Values is a slice of the type that
+// clickhouse-go takes for Type, one value a row.
+type Column struct {
+	Name, Type string
+	Values     any
+}
+
+// ErrRefused is in the error of an insert that ClickHouse will refuse again
+// however often it is sent: the fault is in the rows or the schema.
+var ErrRefused = errors.New("ClickHouse refuses these rows")
+
+// Insert appends the rows to a table in one block. ClickHouse drops a block
+// whose token it has seen in that table, so that the caller may, after any
+// error, send the very same rows with the same token until it succeeds.
+func (db *DB) Insert(ctx context.Context, table, token string, columns []Column) error {
+	types := make([]clickhouse.ColumnNameAndType, len(columns))
+	names := ""
+	for i, c := range columns {
+		types[i] = clickhouse.ColumnNameAndType{Name: c.Name, Type: c.Type}
+		if i > 0 {
+			names += ", "
+		}
+		names += c.Name
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(types), clickhouse.WithSettings(clickhouse.Settings{
+		"insert_deduplication_token":                         token,
+		"insert_deduplicate":                                 1,
+		"deduplicate_blocks_in_dependent_materialized_views": 1,
+		"async_insert":                                       0,
+		// A block of the log may span more months than the default allows.
+		"max_partitions_per_insert_block": 0,
+	}))
+	batch, err := db.conn.PrepareBatch(ctx, "INSERT INTO "+db.database+"."+table+" ("+names+")")
+	if err != nil {
+		return fmt.Errorf("prepare a block for %s: %w", table, err)
+	}
+	for i, c := range columns {
+		if err := batch.Column(i).Append(c.Values); err != nil {
+			_ = batch.Abort()
+			return fmt.Errorf("column %s of %s: %w: %w", c.Name, table, ErrRefused, err)
+		}
+	}
+	if err := batch.Send(); err != nil {
+		return fmt.Errorf("insert into %s: %w", table, classify(err))
+	}
+	return nil
+}
+
+// refusals are the codes of ClickHouse that no repeat will change: unknown
+// table, column or type, rows that cannot be parsed, no right.
+var refusals = map[int32]bool{16: true, 27: true, 33: true, 36: true, 44: true, 50: true, 53: true, 60: true, 62: true, 81: true, 115: true, 164: true, 497: true, 516: true}
+
+func classify(err error) error {
+	var e *clickhouse.Exception
+	if errors.As(err, &e) && refusals[e.Code] {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return err
+}
+
+// named is a query parameter; its text form is that of the type in the query.
+func named(name, value string) driver.NamedValue { return clickhouse.Named(name, value) }
