@@ -27,6 +27,8 @@ type work struct {
 	dirty  []*incident
 	state  bool
 	urgent bool
+	// decided is the outcome of the record; it is put out last.
+	decided *vigiev1.EventOutcome
 }
 
 type output struct {
@@ -67,6 +69,9 @@ func (w *work) finish() {
 	if w.state && w.s.number != 0 {
 		w.s.version++
 		w.put(topics.SiteStates, w.siteState(), w.urgent)
+	}
+	if w.decided != nil {
+		w.put(topics.Outcomes, w.decided, true)
 	}
 }
 
@@ -114,7 +119,7 @@ func (w *work) outcome(o decided) {
 		EventId: slices.Clone(w.cause), Site: w.s.number, Status: o.status, AtMs: w.at,
 		Reason: o.reason, Incident: o.incident, Holder: o.holder, FirstEventId: o.first,
 	}
-	w.put(topics.Outcomes, out, true)
+	w.decided = out
 }
 
 // degrade keeps a site on which the fold failed by a minimal rule (design
