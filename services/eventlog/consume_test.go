@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/services/eventlog"
@@ -234,4 +237,38 @@ type goesBack struct{ *ledger }
 
 func (g *goesBack) Consume(context.Context, eventlog.Partition, []*kgo.Record) (eventlog.Committed, error) {
 	return eventlog.Committed{}, nil
+}
+
+// A member that was thrown out must not commit: another one may own the
+// partition and have done more.
+func TestLossCommitsNothing(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	l := log{eventlog.Config{Brokers: cluster.ListenAddrs()}}
+	l.provision(t)
+	l.putAt(t, topics.Events, 0, "a", "b")
+	g := newLedger()
+	stop := consume(t, archiver(l, g, "", time.Hour))
+	eventually(t, "the records are consumed", g.has(2))
+	cluster.ControlKey(int16(kmsg.Heartbeat), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		resp := kreq.ResponseKind().(*kmsg.HeartbeatResponse)
+		resp.ErrorCode = kerr.UnknownMemberID.Code
+		return resp, nil, true // once
+	})
+	eventually(t, "the partition comes back at its old commit", g.has(4))
+	g.mu.Lock()
+	at, revoked := g.commits[eventlog.Partition{Topic: l.Topic(topics.Events)}], g.revoked
+	g.mu.Unlock()
+	if at.Offset != 0 || revoked != partitions {
+		t.Errorf("assigned anew at %d after %d revocations", at.Offset, revoked)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.committed(t, eventlog.GroupArchiver, topics.Events); got.At != 2 {
+		t.Errorf("the stop committed %d, want 2", got.At)
+	}
 }

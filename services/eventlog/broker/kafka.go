@@ -192,8 +192,16 @@ func (k *Kafka) args(main string, rest ...string) []string {
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
-		// Its dump of 300 settings at each start hides what matters.
+		// Its dump of 300 settings at each start, and a line for each partition that
+		// the controller reads back, hide what matters.
 		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.config.AbstractConfig=warn",
+		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.controller.ReplicationControlManager=warn",
+		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.controller.ConfigurationControlManager=warn",
+		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.server.purgatory=warn",
+		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.storage.internals.log=warn",
+		"-Dorg.slf4j.simpleLogger.log.org.apache.kafka.coordinator=warn",
+		"-Dorg.slf4j.simpleLogger.log.kafka.cluster.Partition=warn",
+		"-Dorg.slf4j.simpleLogger.log.kafka.server.ClientQuotaManager=warn",
 		"-cp", filepath.Join(k.cfg.Libs, "*"), main,
 	}, rest...)
 }

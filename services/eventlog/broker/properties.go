@@ -44,6 +44,11 @@ func (k *Kafka) properties() string {
 		{"offsets.retention.minutes", "5256000"},
 		{"group.initial.rebalance.delay.ms", "0"},
 
+		// A killed broker may register again only when its last life is thought
+		// dead: at the default of 9 s that is most of the time a restart takes.
+		{"broker.session.timeout.ms", "3000"},
+		{"broker.heartbeat.interval.ms", "500"},
+
 		// A dead owner's transaction is looked for each second, not each ten.
 		{"transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"},
 
