@@ -67,9 +67,7 @@ func (w *work) openAnswer(inc *incident, kind vigiev1.DetectionKind, t civil) {
 	if kind == vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED {
 		d.windowMS = fig.missed
 	}
-	for _, id := range inc.evidence {
-		d.prove(id)
-	}
+	d.prove(inc.evidence[0])
 	w.openDetection(d)
 }
 

@@ -173,11 +173,10 @@ func (w *work) inOpenIncident(c vigiev1.EventClass) bool {
 }
 
 // repeatInIncident shows a retransmission of a never-suppressed class in its
-// incident: evidence and time, no count.
+// incident: evidence, no count.
 func (w *work) repeatInIncident(c vigiev1.EventClass, id ids.ID) {
 	inc := w.cold().incident(groupOf(c))
 	inc.prove([]ids.ID{id})
-	inc.lastAlarm = w.at
 	w.touch(inc)
 }
 

@@ -111,7 +111,7 @@ func TestSupervision(t *testing.T) {
 			a.poll(1, 0).at(2 * hour).forget()
 			a.declare("shop")
 			a.expect("closed path-lost 1: no longer supervised", "closed communication-lost: no longer supervised",
-				"directory v2", "accepted", "incident technical open, restored")
+				"directory v2", "incident technical open, restored", "accepted")
 		}},
 		{"a site is late again each time, under another id", "shop", func(a *axis) {
 			seen := map[string]bool{}

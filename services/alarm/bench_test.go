@@ -1,0 +1,110 @@
+package alarm
+
+import (
+	"runtime"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// stillEnv is an Env that does as little as an engine can.
+type stillEnv struct{ w, s int64 }
+
+func (e *stillEnv) W() int64                                 { return e.w }
+func (e *stillEnv) S(string) int64                           { return e.s }
+func (e *stillEnv) SAt(_ string, at int64) int64             { return min(e.s, at) }
+func (e *stillEnv) Emit(string, []byte, proto.Message, bool) {}
+func (e *stillEnv) Arm(Timer)                                {}
+
+const benchSites = 100_000
+
+func benchBeats() []*vigiev1.LogRecord {
+	const perBeat = 1000
+	var out []*vigiev1.LogRecord
+	for from := 0; from < benchSites; from += perBeat {
+		b := &vigiev1.Beat{Writer: "r", Group: "g", Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, BaseMs: axisStart}
+		for i := range perBeat {
+			// Sites come in no order of their numbers, as panels do.
+			b.Site = append(b.Site, uint64((from+i)*7919%benchSites)+1)
+			b.ReceivedDeltaMs = append(b.ReceivedDeltaMs, 0)
+		}
+		out = append(out, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Beat{Beat: b}})
+	}
+	return out
+}
+
+// BenchmarkHeartbeats: 100,000 sites, 1,000 heartbeats a beat, steady. One op is
+// one beat; beside it the write that any implementation must do.
+func BenchmarkHeartbeats(b *testing.B) {
+	b.Run("fold", func(b *testing.B) {
+		f, env, beats := NewFold(), &stillEnv{w: axisStart, s: axisStart}, benchBeats()
+		for _, r := range beats {
+			f.Apply(env, 0, 0, r)
+		}
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			f.Apply(env, 0, 0, beats[i%len(beats)])
+			i++
+		}
+		b.ReportMetric(float64(i)*1000/b.Elapsed().Seconds(), "heartbeats/s")
+		if f.Counts().Sites != benchSites {
+			b.Fatalf("%d sites", f.Counts().Sites)
+		}
+	})
+	b.Run("bare-array", func(b *testing.B) {
+		last, beats := make([]int64, benchSites+1), benchBeats()
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			beat := beats[i%len(beats)].GetBeat()
+			at := beat.GetBaseMs()
+			for k, site := range beat.GetSite() {
+				at += beat.GetReceivedDeltaMs()[k]
+				last[site] = at
+			}
+			i++
+		}
+		b.ReportMetric(float64(i)*1000/b.Elapsed().Seconds(), "heartbeats/s")
+	})
+}
+
+// BenchmarkAlarms: one op is an alarm and its restore on one of 1,000 sites.
+func BenchmarkAlarms(b *testing.B) {
+	f, env := NewFold(), &stillEnv{w: axisStart, s: axisStart}
+	b.ReportAllocs()
+	i := uint64(0)
+	for b.Loop() {
+		i++
+		for k, body := range []*vigiev1.Event{alarmBody(intrusion, "", "1"), restoreBody(intrusion, "", "1")} {
+			n := i*2 + uint64(k)
+			body.Id = []byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}
+			body.Fingerprint, body.Site, body.ReceivedAtMs = body.Id, i%1000+1, axisStart+int64(n)
+			f.Apply(env, 0, 0, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: body}})
+		}
+	}
+}
+
+// TestASteadyHeartbeatAllocatesNothing and a site of heartbeats is small.
+func TestASteadyHeartbeatAllocatesNothing(t *testing.T) {
+	f, env, beats := NewFold(), &stillEnv{w: axisStart, s: axisStart}, benchBeats()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for _, r := range beats {
+		f.Apply(env, 0, 0, r)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if perSite := float64(after.HeapAlloc-before.HeapAlloc) / benchSites; perSite > 300 {
+		t.Errorf("a site with heartbeats only takes %.0f B, more than 300", perSite)
+	} else {
+		t.Logf("a site with heartbeats only takes %.0f B", perSite)
+	}
+	if n := testing.AllocsPerRun(20, func() { f.Apply(env, 0, 0, beats[3]) }); n != 0 {
+		t.Errorf("%v allocations for 1,000 steady heartbeats", n)
+	}
+	runtime.KeepAlive(f)
+}
