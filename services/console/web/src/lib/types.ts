@@ -1,0 +1,131 @@
+// What the API sends, as docs of /api/v1/openapi.json name it.
+
+export type Mode = 'unknown' | 'disarmed' | 'armed-full' | 'armed-part' | 'armed-inhibited'
+export type PathStatus = 'never-heard' | 'ok' | 'late' | 'lost'
+export type Closure = 'none' | 'detected' | 'declared' | 'end-to-confirm'
+export type EventClass =
+  | 'hold-up' | 'duress' | 'fire' | 'sprinkler' | 'medical' | 'lone-worker' | 'gas' | 'tamper' | 'jamming'
+  | 'substitution' | 'intrusion' | 'intrusion-confirmed' | 'technical-critical' | 'technical-comfort' | 'mains'
+  | 'battery' | 'communication' | 'zone-fault' | 'test' | 'information' | 'not-configured'
+export type DetectionKind =
+  | 'path-late' | 'path-lost' | 'communication-lost' | 'alarm-storm' | 'closed-around-the-clock'
+  | 'unknown-account' | 'answer-late' | 'answer-missed' | 'binding-refused'
+export type IncidentStatus = 'open' | 'claimed' | 'verified' | 'parked' | 'closed'
+export type ActName = 'claim' | 'release' | 'verify' | 'close' | 'note'
+export type Means = 'call-with-code-word' | 'video' | 'listening-in' | 'guard-on-site'
+export type Result = 'negative' | 'positive' | 'inconclusive' | 'impossible'
+export type Outcome =
+  | 'burglary' | 'attempt' | 'hold-up' | 'fire' | 'user-error' | 'technical-fault' | 'works-or-visit'
+  | 'animal-or-weather' | 'unannounced-test' | 'power-cut' | 'undetermined' | 'on-test'
+
+export interface Site {
+  site: number
+  name: string
+  version: number
+  changed_at_ms?: number
+  label?: string
+  class?: string
+  account?: string
+  undeclared?: boolean
+  areas?: { area?: string; mode: Mode; since_ms?: number }[]
+  open_zones?: { zone: string; area?: string; class: EventClass; since_ms: number; alarms: number }[]
+  paths?: { path: number; name?: string; status: PathStatus; last_heard_ms?: number; interval_ms?: number }[]
+  communication_lost?: boolean
+  closure?: Closure
+  closed_since_ms?: number
+  storm?: boolean
+  degraded?: boolean
+  open_incidents?: string[]
+  region?: string
+  removed?: boolean
+}
+
+export interface Detection {
+  id: string
+  site: number
+  kind: DetectionKind
+  status: 'opened' | 'updated' | 'closed'
+  at_ms: number
+  opened_at_ms: number
+  closed_at_ms?: number
+  close_reason?: string
+  path?: number
+  zone?: string
+  evidence_count?: number
+  explanation: { fr: string; en: string }
+}
+
+export interface Incident {
+  id: string
+  site: number
+  version: number
+  class_group: string
+  class: EventClass
+  status: IncidentStatus
+  priority: number
+  changed_at_ms: number
+  opened_at_ms: number
+  claimed_at_ms?: number
+  verified_at_ms?: number
+  closed_at_ms?: number
+  restored_at_ms?: number
+  claimed_by?: string
+  verification_means?: Means
+  verification_result?: Result
+  outcome?: Outcome
+  alarms: number
+  re_alerts?: number
+  storm?: boolean
+  at_risk_at_ms?: number
+  missed_at_ms?: number
+  zone?: string
+  area?: string
+  acts?: { at_ms: number; by: string; act: string }[]
+  removed?: boolean
+}
+
+export interface Pipeline {
+  at_ms: number
+  events_per_second: number
+  heartbeats_per_second: number
+  lag_records: number
+  lag_ms: number
+  watermark_age_ms: number
+  live: boolean
+  latency_p50_ms?: number
+  latency_p99_ms?: number
+  sites: number
+  open_detections: number
+  open_incidents: number
+  policy_version?: number
+}
+
+export interface ClassPolicy {
+  class: string
+  supervision_interval_ms?: number
+  supervision_grace_ms?: number
+  storm_alarms?: number
+  storm_window_ms?: number
+  closure_armed_for_ms?: number
+  closure_missed_openings?: number
+}
+
+export interface Policy {
+  version: number
+  classes: ClassPolicy[]
+}
+
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail?: string
+  holder?: string
+}
+
+export interface ActOutcome {
+  id: string
+  status: 'accepted' | 'refused' | 'pending'
+  reason?: string
+  holder?: string
+}
