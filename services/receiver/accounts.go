@@ -2,13 +2,13 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -18,19 +18,13 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog"
 )
 
-const (
-	// readAgain is the pause before accounts are read anew after a failure.
-	readAgain = time.Second
-	// quietEnd: a compacted topic can end in offsets that hold nothing; after
-	// that long without a record or an error its end counts as reached.
-	quietEnd = 3 * time.Second
-)
+// readAgain is the pause before accounts are read anew after a failure.
+const readAgain = time.Second
 
 // accounts is the receiver's own copy of vigie.accounts: which site an account
 // stands for. It is complete once ready is closed, and follows the topic.
 type accounts struct {
 	kafka eventlog.Config
-	topic string
 	log   *slog.Logger
 	ready chan struct{}
 	once  sync.Once
@@ -42,7 +36,7 @@ type accounts struct {
 type binding struct{ site, version uint64 }
 
 func newAccounts(kafka eventlog.Config, log *slog.Logger) *accounts {
-	return &accounts{kafka: kafka, topic: kafka.Topic(topics.Accounts), log: log, ready: make(chan struct{}), sites: map[string]binding{}}
+	return &accounts{kafka: kafka, log: log, ready: make(chan struct{}), sites: map[string]binding{}}
 }
 
 // site finds the site of an account and the version of the binding. An account
@@ -73,15 +67,19 @@ func (a *accounts) count() int {
 	return len(a.sites)
 }
 
-// run follows the topic until ctx ends. A failure is told and begun anew: the
-// copy at hand goes on serving.
+// run follows the topic until ctx ends. It fails when the topic is missing at
+// the start; any later failure is told and the topic read anew, while the copy
+// at hand goes on serving.
 func (a *accounts) run(ctx context.Context) error {
 	for {
 		err := a.follow(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		a.log.Warn("reading the accounts failed; the copy at hand is used meanwhile", "topic", a.topic, "accounts", a.count(), "error", err)
+		if errors.Is(err, eventlog.ErrNoTopic) && !a.known() {
+			return fmt.Errorf("the accounts: %w", err)
+		}
+		a.log.Error("following the accounts failed; the copy at hand is used while they are read anew", "accounts", a.count(), "error", err)
 		select {
 		case <-time.After(readAgain):
 		case <-ctx.Done():
@@ -90,87 +88,38 @@ func (a *accounts) run(ctx context.Context) error {
 	}
 }
 
-func (a *accounts) follow(ctx context.Context) error {
-	client, err := kgo.NewClient(append(a.kafka.ReaderOpts(a.log), kgo.KeepControlRecords())...)
-	if err != nil {
-		return fmt.Errorf("the Kafka client: %w", err)
+func (a *accounts) known() bool {
+	select {
+	case <-a.ready:
+		return true
+	default:
+		return false
 	}
-	defer client.Close()
-	left, err := a.assign(ctx, client)
-	if err != nil {
-		return err
-	}
-	return a.poll(ctx, client, left)
 }
 
-// assign reads every partition from its start, and tells where each ended.
-func (a *accounts) assign(ctx context.Context, client *kgo.Client) (map[int32]int64, error) {
-	admin := kadm.NewClient(client)
-	ends, err := admin.ListCommittedOffsets(ctx, a.topic)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listing the ends of %s (does it exist? `vigie provision` makes it): %w", a.topic, err)
-	}
-	starts, err := admin.ListStartOffsets(ctx, a.topic)
-	if err == nil {
-		err = starts.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listing the starts of %s: %w", a.topic, err)
-	}
-	left := map[int32]int64{}
-	assigned := map[int32]kgo.Offset{}
-	ends.Each(func(o kadm.ListedOffset) {
-		assigned[o.Partition] = kgo.NewOffset().AtStart()
-		if start, ok := starts.Lookup(o.Topic, o.Partition); !ok || o.Offset > start.Offset {
-			left[o.Partition] = o.Offset
+// follow reads the topic from its start, and closes ready once the copy is complete.
+func (a *accounts) follow(ctx context.Context) error {
+	tail := eventlog.NewTail(a.kafka, eventlog.TailOptions{
+		Topic: topics.Accounts, From: eventlog.FromStart(),
+		Each: func(r *kgo.Record) error { a.apply(r); return nil },
+	}, a.log)
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-tail.CaughtUp():
+			a.once.Do(func() { close(a.ready) })
+		case <-ctx.Done():
 		}
 	})
-	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{a.topic: assigned})
-	return left, nil
-}
-
-// poll applies bindings; ready is closed once all that was there at the start
-// has been read.
-func (a *accounts) poll(ctx context.Context, client *kgo.Client, left map[int32]int64) error {
-	for {
-		if len(left) == 0 {
-			a.once.Do(func() { close(a.ready) })
-		}
-		wait, cancel := ctx, context.CancelFunc(func() {})
-		if len(left) > 0 {
-			wait, cancel = context.WithTimeout(ctx, quietEnd)
-		}
-		fetches := client.PollFetches(wait)
-		quiet := wait.Err() != nil && fetches.NumRecords() == 0
-		cancel()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if quiet {
-			clear(left)
-			continue
-		}
-		if err := fetches.Err(); err != nil {
-			return err
-		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			a.apply(r)
-			if end, ok := left[r.Partition]; ok && r.Offset+1 >= end {
-				delete(left, r.Partition)
-			}
-		})
-	}
+	defer watch.Wait()
+	defer cancel()
+	return tail.Run(ctx)
 }
 
 // apply takes one record over. One that cannot be read is told and passed by: a
 // receiver that stops for it would lose every panel's alarms.
 func (a *accounts) apply(r *kgo.Record) {
-	if r.Attrs.IsControl() {
-		return
-	}
 	if r.Value == nil {
 		a.mu.Lock()
 		delete(a.sites, string(r.Key))

@@ -24,6 +24,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/eventlog/appender"
+	"github.com/open-vigie/vigie/services/internal/ports"
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/receiver/dc09"
 )
@@ -244,7 +245,7 @@ func (r *Receiver) listen() (tcp net.Listener, udp *net.UDPConn, err error) {
 	if r.cfg.TCP != closed {
 		lc := net.ListenConfig{KeepAlive: keepAlive}
 		if tcp, err = lc.Listen(context.Background(), "tcp", r.cfg.TCP); err != nil {
-			return nil, nil, fmt.Errorf("listening for panels over TCP on %s: %w", r.cfg.TCP, err)
+			return nil, nil, fmt.Errorf("listening for panels: %w", ports.Explain("tcp", r.cfg.TCP, err))
 		}
 		r.tcp = tcp.Addr()
 	}
@@ -256,7 +257,7 @@ func (r *Receiver) listen() (tcp net.Listener, udp *net.UDPConn, err error) {
 		udp, err = net.ListenUDP("udp", addr)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("listening for panels over UDP on %s: %w", r.cfg.UDP, err), closeAll(tcp, nil))
+		return nil, nil, errors.Join(fmt.Errorf("listening for panels: %w", ports.Explain("udp", r.cfg.UDP, err)), closeAll(tcp, nil))
 	}
 	r.udp = udp.LocalAddr()
 	return tcp, udp, nil

@@ -37,7 +37,10 @@ func (r *Receiver) serveTCP(stop context.Context, ln net.Listener) {
 		}
 		if err != nil {
 			r.log.Warn("accepting a panel's connection; trying again", "error", err)
-			time.Sleep(acceptAgain)
+			select {
+			case <-time.After(acceptAgain):
+			case <-stop.Done():
+			}
 			continue
 		}
 		select {

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -67,7 +68,7 @@ func (d *door) read(stop context.Context) {
 	buf := make([]byte, maxDatagram+1)
 	for {
 		n, from, err := d.conn.ReadFromUDPAddrPort(buf)
-		if stop.Err() != nil {
+		if stop.Err() != nil || errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
@@ -101,9 +102,8 @@ func worker(from netip.AddrPort) int {
 }
 
 func (d *door) work(queue <-chan datagram) {
-	var split dc09.Splitter
+	split := dc09.Splitter{Options: d.r.cfg.Frames}
 	for g := range queue {
-		split = dc09.Splitter{Options: d.r.cfg.Frames}
 		o := origin{
 			remote: g.from, transport: vigiev1.Transport_TRANSPORT_UDP, settled: d.flying.Done,
 			answer: func(b []byte) { d.answer(g.from, b) },
