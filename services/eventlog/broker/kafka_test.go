@@ -110,6 +110,9 @@ func TestKafkaKeepsItsDataOverStopsKillsAndPorts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if level := feature(t, adm, "transaction.version"); level < 2 {
+		t.Errorf("transaction.version is %d: a late request could end a later transaction", level)
+	}
 	stop()
 
 	cfg := k.cfg
@@ -140,6 +143,23 @@ func TestKafkaKeepsItsDataOverStopsKillsAndPorts(t *testing.T) {
 	if err != nil || !strings.Contains(string(logged), "started (kafka.server.KafkaRaftServer)") && !strings.Contains(string(logged), "Kafka Server started") {
 		t.Errorf("the log of kafka does not say that it started: %v, %d bytes", err, len(logged))
 	}
+}
+
+// feature is the level at which the cluster runs a feature.
+func feature(t *testing.T, adm *kadm.Client, name string) int16 {
+	t.Helper()
+	versions, err := adm.ApiVersions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range versions {
+		for _, f := range v.Raw().FinalizedFeatures {
+			if f.Name == name {
+				return f.MaxVersionLevel
+			}
+		}
+	}
+	return 0
 }
 
 func TestPortInUseIsNamed(t *testing.T) {
