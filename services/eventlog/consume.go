@@ -128,8 +128,13 @@ func (c *Consumer) Ready() <-chan struct{} { return c.ready }
 func (c *Consumer) Run(ctx context.Context) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
+	// The client joins its group before NewClient has returned it.
+	opened := make(chan struct{})
 	cl, err := kgo.NewClient(append(c.cfg.GroupOpts(c.log, c.cfg.Group(c.opts.Group), c.opts.Instance, c.opts.Topics...),
-		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, got map[string][]int32) { c.assigned(base, got) }),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, got map[string][]int32) {
+			<-opened
+			c.assigned(base, got)
+		}),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.revoked(gone) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { c.lost(gone) }),
 	)...)
@@ -137,6 +142,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 		return fmt.Errorf("consumer %s: %w", c.opts.Group, err)
 	}
 	c.cl, c.adm = cl, kadm.NewClient(cl)
+	close(opened)
 	committing := make(chan struct{})
 	go func() {
 		defer close(committing)
