@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
@@ -84,6 +83,9 @@ const (
 	recentFor = 5 * time.Second
 	// readSize of one read from a TCP connection.
 	readSize = 8 << 10
+	// answerBuffer of the system for one TCP connection: a panel takes its answers
+	// one by one, and one that takes none must not hold megabytes.
+	answerBuffer = 32 << 10
 	// keepAlive finds half-open connections.
 	keepAlive = 30 * time.Second
 )
@@ -194,15 +196,22 @@ func (r *Receiver) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What the sessions stand on ends after them.
-	base, endBase := context.WithCancel(context.WithoutCancel(ctx))
-	defer endBase()
-	under, base := errgroup.WithContext(base)
-	under.Go(func() error { return r.accounts.run(base) })
-	under.Go(func() error { return r.rejects.run(base) })
+	if err := r.rejects.open(); err != nil {
+		return errors.Join(err, closeAll(tcp, udp))
+	}
+	defer r.rejects.close()
+	// The accounts are followed until the last session has ended.
+	base, endBase := context.WithCancelCause(context.WithoutCancel(ctx))
+	var following sync.WaitGroup
+	var failed error
+	following.Go(func() {
+		failed = r.accounts.run(base)
+		endBase(failed)
+	})
 	err = r.serve(ctx, base, tcp, udp)
-	endBase()
-	return errors.Join(err, under.Wait())
+	endBase(nil)
+	following.Wait()
+	return errors.Join(err, failed)
 }
 
 // serve runs the doors until ctx ends or what they stand on fails.

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -45,7 +44,7 @@ type rejects struct {
 	vault    *vault.Vault
 	nowMS    func() int64
 	metrics  *metrics
-	client   atomic.Pointer[kgo.Client]
+	client   *kgo.Client
 
 	mu      sync.Mutex
 	minute  int64
@@ -62,22 +61,24 @@ func newRejects(receiver string, deps Deps, log *slog.Logger, m *metrics) *rejec
 	}
 }
 
-// run holds the Kafka client until ctx ends, and then waits a little for what
-// has not been written yet.
-func (j *rejects) run(ctx context.Context) error {
+// open makes the Kafka client, before anything can be set aside.
+func (j *rejects) open() error {
 	client, err := kgo.NewClient(append(j.kafka.IngestOpts(j.log), kgo.MaxBufferedRecords(rejectedBuffer))...)
 	if err != nil {
 		return fmt.Errorf("the Kafka client for %s: %w", j.topic, err)
 	}
-	j.client.Store(client)
-	<-ctx.Done()
-	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), rejectedFlush)
+	j.client = client
+	return nil
+}
+
+// close waits a little for what has not been written yet.
+func (j *rejects) close() {
+	flush, cancel := context.WithTimeout(context.Background(), rejectedFlush)
 	defer cancel()
-	if err := client.Flush(flush); err != nil {
+	if err := j.client.Flush(flush); err != nil {
 		j.log.Warn("some of what was set aside did not reach Kafka", "topic", j.topic, "error", err)
 	}
-	client.Close()
-	return nil
+	j.client.Close()
 }
 
 // add counts a piece, tells the log once per source and minute, and writes it
@@ -140,10 +141,6 @@ func sourceOf(a netip.Addr) netip.Prefix {
 }
 
 func (j *rejects) write(o origin, reason, detail string, raw []byte, nowMS int64) error {
-	client := j.client.Load()
-	if client == nil {
-		return fmt.Errorf("not running")
-	}
 	kept := raw[:min(len(raw), rejectedBytes)]
 	sealed, err := j.vault.Seal(vault.ReceiverKey(j.receiver), kept, vault.AAD(vault.FieldRaw, nil))
 	if err != nil {
@@ -159,7 +156,7 @@ func (j *rejects) write(o origin, reason, detail string, raw []byte, nowMS int64
 	}
 	key := []byte(j.receiver)
 	r := &kgo.Record{Topic: j.topic, Key: key, Value: value, Partition: topics.PartitionOfKey(key, rejectedPartitions)}
-	client.TryProduce(context.Background(), r, func(_ *kgo.Record, err error) {
+	j.client.TryProduce(context.Background(), r, func(_ *kgo.Record, err error) {
 		if err != nil {
 			j.metrics.rejectedLost.Inc()
 		}

@@ -54,6 +54,9 @@ func (r *Receiver) serveTCP(stop context.Context, ln net.Listener) {
 			defer func() { <-room }()
 			r.metrics.connections.Inc()
 			defer r.metrics.connections.Dec()
+			if c, ok := conn.(*net.TCPConn); ok {
+				_ = c.SetWriteBuffer(answerBuffer) // a wish; the write deadline is the bound
+			}
 			r.newSession(conn, frames).run(stop)
 		})
 	}

@@ -314,13 +314,23 @@ func (f Frame) OccurredAtMS() (int64, bool) {
 
 const stampLayout = "15:04:05,01-02-2006"
 
-// ParseStamp reads HH:MM:SS,MM-DD-YYYY, UTC, as Unix ms.
+// ParseStamp reads HH:MM:SS,MM-DD-YYYY, UTC, as Unix ms. It reads by hand: the
+// comma would begin a fraction of a second for time.Parse.
 func ParseStamp(b []byte) (int64, bool) {
-	if len(b) != len(stampLayout) {
+	if len(b) != len(stampLayout) || b[2] != ':' || b[5] != ':' || b[8] != ',' || b[11] != '-' || b[14] != '-' {
 		return 0, false
 	}
-	t, err := time.Parse(stampLayout, string(b))
-	if err != nil {
+	var v [6]int
+	for i, at := range [...][2]int{{0, 2}, {3, 5}, {6, 8}, {9, 11}, {12, 14}, {15, 19}} {
+		n, ok := parseDecimal(b[at[0]:at[1]])
+		if !ok {
+			return 0, false
+		}
+		v[i] = int(n)
+	}
+	t := time.Date(v[5], time.Month(v[3]), v[4], v[0], v[1], v[2], 0, time.UTC)
+	// A day or an hour that does not exist would have moved on to another.
+	if t.Month() != time.Month(v[3]) || t.Day() != v[4] || t.Hour() != v[0] || t.Minute() != v[1] || t.Second() != v[2] {
 		return 0, false
 	}
 	return t.UnixMilli(), true
