@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/text/language"
@@ -20,6 +21,9 @@ const (
 	French  Lang = "fr"
 	English Lang = "en"
 )
+
+// once: huma's constructor of errors is one for the process.
+var once sync.Once
 
 var matcher = language.NewMatcher([]language.Tag{language.English, language.French})
 
@@ -91,7 +95,7 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem) {
 // UseInHuma makes huma answer with Problem: its own errors (validation, size,
 // media type) get the type of their status.
 func UseInHuma(config *huma.Config) {
-	huma.NewError = fromStatus
+	once.Do(func() { huma.NewError = fromStatus })
 	config.Transformers = append(config.Transformers, localise)
 }
 

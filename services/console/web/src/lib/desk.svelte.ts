@@ -29,7 +29,7 @@ class Desk {
 function refusal(e: unknown): string {
   if (!(e instanceof Refused)) return String(e)
   const slug = e.problem.type.replace('/problems/', '')
-  const text = i18n.m.refused[slug] ?? e.problem.detail ?? e.problem.title
+  const text = i18n.m.refused[slug] ?? i18n.m.refused[e.problem.detail ?? ''] ?? e.problem.detail ?? e.problem.title
   return e.problem.holder ? `${text} ${i18n.m.heldBy(e.problem.holder)}` : text
 }
 

@@ -10,7 +10,7 @@ export const fr = {
   whyProcessing: (n: string) => `Le traitement a ${n} de retard sur le journal. Les alarmes sont conservées ; ce que vous voyez n'est plus à jour.`,
   eventsPerSecond: 'Événements/s',
   lag: 'Retard',
-  lagUnit: (n: string, records: number) => `${n} enreg${records > 1 ? 'ts' : 't'}`,
+  lagUnit: (n: string, records: number) => `${n} enr${records > 1 ? 's' : ''}.`,
   watermark: 'Âge du temps traité',
   latency: 'Réception → écran (p99)',
   sites: 'Sites',
@@ -81,7 +81,7 @@ export const fr = {
   skip: 'Aller à la file des incidents',
   announce: (what: string, where: string) => `Nouvel incident prioritaire : ${what}, ${where}`,
   acts: { claim: 'Prendre en compte', release: 'Libérer', verify: 'Levée de doute', close: 'Clore', note: 'Noter' } satisfies Record<ActName, string>,
-  done: { claimed: 'pris en compte', released: 'libéré', verified: 'levée de doute', closed: 'clos', note: 'note' } as Record<string, string>,
+  done: { claimed: 'pris en compte', released: 'libéré', verified: 'levée de doute', closed: 'clos', note: 'note', 'note-written': 'note', 'handed-over': 'transmis', parked: 'mis en attente', 'cancelled-by-user': 'annulé par l’utilisateur' } as Record<string, string>,
   status: { open: 'à prendre', claimed: 'pris en compte', verified: 'levée de doute faite', parked: 'en attente', closed: 'clos' } satisfies Record<IncidentStatus, string>,
   mode: { unknown: 'Inconnu', disarmed: 'Désarmé', 'armed-full': 'Armé', 'armed-part': 'Armé en partie', 'armed-inhibited': 'Armé, inhibitions' } satisfies Record<Mode, string>,
   path: { 'never-heard': 'jamais reçue', ok: 'correcte', late: 'en retard', lost: 'perdue' } satisfies Record<PathStatus, string>,
@@ -106,7 +106,7 @@ export const fr = {
   } satisfies Record<Outcome, string>,
   refused: {
     'already-claimed': 'Déjà pris en compte', 'no-such-incident': 'Incident déjà clos ou inconnu',
-    'verification-or-reason-required': 'Une levée de doute ou un motif est requis', 'not-durable': 'Le journal n’a pas confirmé ; recommencez',
+    'verification-or-reason-required': 'Une levée de doute ou un motif est requis', 'not-durable': 'Le journal n’a pas confirmé ; recommencez', 'already-closed': 'Déjà clos', 'not-claimed': 'À prendre en compte d’abord',
   } as Record<string, string>,
 }
 
@@ -191,7 +191,7 @@ export const en: Messages = {
   skip: 'Go to the queue of incidents',
   announce: (what, where) => `New priority incident: ${what}, ${where}`,
   acts: { claim: 'Claim', release: 'Release', verify: 'Verify', close: 'Close', note: 'Note' },
-  done: { claimed: 'claimed', released: 'released', verified: 'verified', closed: 'closed', note: 'note' },
+  done: { claimed: 'claimed', released: 'released', verified: 'verified', closed: 'closed', note: 'note', 'note-written': 'note', 'handed-over': 'handed over', parked: 'parked', 'cancelled-by-user': 'cancelled by the user' },
   status: { open: 'to be claimed', claimed: 'claimed', verified: 'verified', parked: 'parked', closed: 'closed' },
   mode: { unknown: 'Unknown', disarmed: 'Disarmed', 'armed-full': 'Armed', 'armed-part': 'Armed in part', 'armed-inhibited': 'Armed, inhibitions' },
   path: { 'never-heard': 'never heard', ok: 'ok', late: 'late', lost: 'lost' },
@@ -216,6 +216,6 @@ export const en: Messages = {
   },
   refused: {
     'already-claimed': 'Claimed already', 'no-such-incident': 'The incident is closed or unknown',
-    'verification-or-reason-required': 'A verification or a reason is needed', 'not-durable': 'The log did not confirm; try again',
+    'verification-or-reason-required': 'A verification or a reason is needed', 'not-durable': 'The log did not confirm; try again', 'already-closed': 'Closed already', 'not-claimed': 'Claim it first',
   },
 }
