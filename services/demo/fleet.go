@@ -52,8 +52,8 @@ type Config struct {
 type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
-	// TCP and UDP are the receiver's doors, host:port.
-	TCP, UDP string
+	// DC09TCP and DC09UDP are the receiver's doors, host:port.
+	DC09TCP, DC09UDP string
 	// DeskURL is where sites are declared, with Token as bearer.
 	DeskURL string
 	Token   string
@@ -91,7 +91,7 @@ func New(cfg Config, deps Deps) (*Fleet, error) {
 	if !(cfg.Speed >= minSpeed && cfg.Speed <= maxSpeed) {
 		return nil, fmt.Errorf("a demonstration at speed %v: %v to %d is possible", cfg.Speed, minSpeed, maxSpeed)
 	}
-	if deps.TCP == "" || deps.UDP == "" || deps.DeskURL == "" {
+	if deps.DC09TCP == "" || deps.DC09UDP == "" || deps.DeskURL == "" {
 		return nil, errors.New("a demonstration needs the receiver's TCP and UDP addresses and the desk's URL: is vigie up running?")
 	}
 	if deps.HTTP == nil {
@@ -136,14 +136,14 @@ func (f *Fleet) planFrom(start time.Time) *plan {
 
 func (f *Fleet) dial() error {
 	for range udpSockets {
-		t, err := panel.Dial("udp", f.deps.UDP)
+		t, err := panel.Dial("udp", f.deps.DC09UDP)
 		if err != nil {
 			return err
 		}
 		f.udp = append(f.udp, t)
 	}
 	for range tcpConnections {
-		t, err := panel.Dial("tcp", f.deps.TCP)
+		t, err := panel.Dial("tcp", f.deps.DC09TCP)
 		if err != nil {
 			return err
 		}
@@ -224,9 +224,9 @@ type said struct {
 
 func (f *Fleet) voice(s site, l line) *voice {
 	if s.TCP == (l.path == 1) {
-		return &voice{f: f, network: "tcp", addr: f.deps.TCP, by: f.tcp[l.site%len(f.tcp)]}
+		return &voice{f: f, network: "tcp", addr: f.deps.DC09TCP, by: f.tcp[l.site%len(f.tcp)]}
 	}
-	return &voice{f: f, network: "udp", addr: f.deps.UDP, by: f.udp[l.site%len(f.udp)]}
+	return &voice{f: f, network: "udp", addr: f.deps.DC09UDP, by: f.udp[l.site%len(f.udp)]}
 }
 
 // take queues a message; false when it is given up. A path with something to

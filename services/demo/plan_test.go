@@ -96,6 +96,9 @@ func TestStoriesCloseAndComeBack(t *testing.T) {
 			}
 		}
 		c.checkCast(r)
+		if c.paused != (r+1)*latePaths {
+			t.Errorf("by the end of round %d %d paths were late without being lost", r, c.paused)
+		}
 	}
 	for _, kind := range append(stories, lasting...) {
 		if len(c.opened[kind]) < 2 {
@@ -122,6 +125,8 @@ type centre struct {
 	open   map[string]*vigiev1.Detection
 	opened map[vigiev1.DetectionKind][]uint64
 	fresh  []*vigiev1.Detection
+	// paused counts the paths that were late and never lost.
+	paused int
 }
 
 type fataler interface {
@@ -306,6 +311,9 @@ func (c *centre) Emit(_ string, _ []byte, value proto.Message, _ bool) {
 		c.fresh = append(c.fresh, d)
 	case vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED:
 		delete(c.open, string(d.GetId()))
+		if d.GetKind() == vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE && d.GetCloseReason() == "restored" {
+			c.paused++
+		}
 	}
 }
 
