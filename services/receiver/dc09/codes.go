@@ -52,7 +52,7 @@ const (
 	battery   = v1.EventClass_EVENT_CLASS_BATTERY
 	comms     = v1.EventClass_EVENT_CLASS_COMMUNICATION
 	zoneFault = v1.EventClass_EVENT_CLASS_ZONE_FAULT
-	testing   = v1.EventClass_EVENT_CLASS_TEST
+	testClass = v1.EventClass_EVENT_CLASS_TEST
 	info      = v1.EventClass_EVENT_CLASS_INFORMATION
 )
 
@@ -111,8 +111,8 @@ var siaCodes = []struct {
 	// Bypass.
 	{[]string{"BB", "FB"}, []string{"BU", "FU"}, info, KindBypass},
 	// Tests.
-	{[]string{"RP"}, nil, testing, KindTestPeriodic},
-	{[]string{"RX", "TX", "BX", "FX", "TP", "TS", "TE"}, nil, testing, KindTest},
+	{[]string{"RP"}, nil, testClass, KindTestPeriodic},
+	{[]string{"RX", "TX", "BX", "FX", "TP", "TS", "TE"}, nil, testClass, KindTest},
 	{[]string{"RR", "JT", "LB", "LX", "RB", "RS"}, nil, info, KindInformation},
 }
 
@@ -151,8 +151,8 @@ var cidCodes = []struct {
 	{[]string{"453", "454", "457", "412", "625", "627", "628", "654", "305"}, info, KindInformation},
 	{[]string{"459"}, info, KindInformation},
 	{[]string{"570", "571", "573", "575"}, info, KindBypass},
-	{[]string{"602"}, testing, KindTestPeriodic},
-	{[]string{"601", "604", "607", "608", "611", "612", "613", "614", "615"}, testing, KindTest},
+	{[]string{"602"}, testClass, KindTestPeriodic},
+	{[]string{"601", "604", "607", "608", "611", "612", "613", "614", "615"}, testClass, KindTest},
 }
 
 var (
