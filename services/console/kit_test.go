@@ -91,6 +91,13 @@ func explainTest(d *vigiev1.Detection, lang string) string {
 // start runs a console until the test ends, and waits until it is ready.
 func (b *bench) start(cfg Config) *Console {
 	b.t.Helper()
+	c := b.newConsole(cfg)
+	b.run(c)
+	return c
+}
+
+func (b *bench) newConsole(cfg Config) *Console {
+	b.t.Helper()
 	c, err := New(cfg, Deps{
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Kafka: b.kafka,
 		Now: time.Now, Explain: explainTest,
@@ -98,7 +105,6 @@ func (b *bench) start(cfg Config) *Console {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.run(c)
 	return c
 }
 
