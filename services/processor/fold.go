@@ -31,6 +31,8 @@ type Fold interface {
 // Counts says how much a fold holds.
 type Counts struct {
 	Sites, OpenDetections, PolicyVersion, BroadcastVersion uint64
+	// Degraded counts sites on which the fold failed, kept by a minimal rule since.
+	Degraded uint64
 }
 
 // Record is one input record of the partition.

@@ -15,6 +15,7 @@ type metrics struct {
 	restored            prometheus.Histogram
 	watermark, lag      *prometheus.GaugeVec
 	sites, detections   *prometheus.GaugeVec
+	degraded            *prometheus.GaugeVec
 	timers, jumpRefused *prometheus.GaugeVec
 }
 
@@ -36,12 +37,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		lag:           gauge("lag_records", "Records of the partition not yet folded."),
 		sites:         gauge("sites", "Sites held."),
 		detections:    gauge("open_detections", "Detections open."),
+		degraded:      gauge("degraded_sites", "Sites on which the fold failed, kept by a minimal rule."),
 		timers:        gauge("timers", "Timers armed."),
 		jumpRefused:   gauge("clock_jump_refused", "1 while a beat lies more than 72 h ahead and waits for two people's word."),
 	}
 	if reg != nil {
 		reg.MustRegister(m.records, m.outputs, m.commits, m.aborts, m.rebuilds, m.commitSeconds, m.restored,
-			m.watermark, m.lag, m.sites, m.detections, m.timers, m.jumpRefused)
+			m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused)
 	}
 	return m
 }
@@ -59,6 +61,7 @@ func (m *metrics) state(p *partition) {
 	m.watermark.WithLabelValues(label).Set(float64(p.clock.w) / 1000)
 	m.sites.WithLabelValues(label).Set(float64(counts.Sites))
 	m.detections.WithLabelValues(label).Set(float64(counts.OpenDetections))
+	m.degraded.WithLabelValues(label).Set(float64(counts.Degraded))
 	m.timers.WithLabelValues(label).Set(float64(p.timers.size()))
 	refused := 0.0
 	if p.clock.jump != 0 {

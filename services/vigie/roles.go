@@ -28,7 +28,7 @@ func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *
 	writer, err := appender.New(appender.Config{
 		Writer: s.cfg.Receiver.ID, Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: s.cfg.Receiver.Group,
 		Partitions: partitions, Program: version,
-	}, appender.Deps{Log: s.log, Metrics: s.labelled("writer", s.cfg.Receiver.ID), Kafka: s.kafka})
+	}, appender.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka})
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 	}
 	writer, err := appender.New(appender.Config{
 		Writer: s.cfg.Desk.Name, Kind: vigiev1.WriterKind_WRITER_KIND_DESK, Partitions: partitions, Program: version,
-	}, appender.Deps{Log: s.log, Metrics: s.labelled("writer", s.cfg.Desk.Name), Kafka: s.kafka})
+	}, appender.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,8 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 	}
 	gate.Mount(server.Mux())
 	desk.Register(server.API(), people)
-	console.Register(server.API(), server.Mux(), view)
+	console.Register(server.API(), view)
+	server.Mux().Handle("/", view.Page())
 	for _, part := range []lifecycle.Named{{Name: "desk's writer", Service: writer}, {Name: "desk", Service: people}, {Name: "console", Service: view}, {Name: "http", Service: server}} {
 		if err := g.Start(ctx, part); err != nil {
 			return nil, err

@@ -71,11 +71,6 @@ func load(cmd *cobra.Command) (*settings, error) {
 	return s, nil
 }
 
-// labelled registers metrics of one of several like parts.
-func (s *settings) labelled(name, value string) prometheus.Registerer {
-	return prometheus.WrapRegistererWith(prometheus.Labels{name: value}, s.metrics)
-}
-
 // path is a place below the data directory.
 func (s *settings) path(elem ...string) string {
 	return filepath.Join(append([]string{s.cfg.Data}, elem...)...)

@@ -258,7 +258,7 @@ func (in *installation) startRoles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.endpoints.DC09 = dc09Endpoint{TCP: r.TCPAddr(), UDP: r.UDPAddr()}
+	in.endpoints.DC09 = dc09Endpoint{TCP: r.TCP().String(), UDP: r.UDP().String()}
 	return in.startMetrics(ctx, in.group)
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -30,15 +29,16 @@ func verifyCommand() *cobra.Command {
 				return err
 			}
 			defer db.Close()
-			report, err := archiver.Verify(cmd.Context(), s.kafka, db)
+			report, err := archiver.Verify(cmd.Context(), s.kafka, db, s.log)
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(cmd.OutOrStdout(), report)
-			if !report.OK() {
-				return errors.New("the warehouse differs from the log")
+			fmt.Fprintf(cmd.OutOrStdout(), "%d records of the log compared: %d missing, %d double, %d not yet archived\n",
+				report.Records(), report.Missing(), report.Double(), report.Pending())
+			for _, f := range report.Faults {
+				fmt.Fprintf(cmd.OutOrStdout(), "  %+v\n", f)
 			}
-			return nil
+			return report.Err()
 		},
 	})
 	return cmd
