@@ -406,12 +406,21 @@ func TestAnOutcomeOfBeforeARestartIsStillThere(t *testing.T) {
 	o.decides(accepted)
 	first := o.act("k", OperatorAction{Act: "claim", Incident: incident})
 	o.start()
-	again := o.act("k", OperatorAction{Act: "claim", Incident: incident}, "Prefer", "wait=20")
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		got := o.send(http.MethodGet, first.header.Get("Location"), nil)
+		if got.out.Status == "accepted" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("Location gives %d %+v", got.status, got.prob)
+		}
+	}
+	again := o.act("k", OperatorAction{Act: "claim", Incident: incident})
 	if again.status != 201 || again.out.ID != first.out.ID {
 		t.Errorf("after a restart: %d %+v %+v", again.status, again.out, again.prob)
 	}
-	if got := o.send(http.MethodGet, first.header.Get("Location"), nil); got.out.Status != "accepted" {
-		t.Errorf("Location gives %d %+v", got.status, got.prob)
+	if n := len(o.log.taken()); n != 1 {
+		t.Errorf("%d events, want 1: the outcome was known", n)
 	}
 }
 
