@@ -91,7 +91,9 @@ type provisioner struct {
 	opts   Options
 	adm    *kadm.Client
 	report Report
-	have   kadm.TopicDetails
+	// have was there before, made is new.
+	have kadm.TopicDetails
+	made []string
 }
 
 // Provision makes the broker hold the topics of package topics with their
@@ -109,7 +111,7 @@ func Provision(ctx context.Context, cfg Config, opts Options) (Report, error) {
 	}
 	defer cl.Close()
 	p := &provisioner{cfg: cfg, opts: opts, adm: kadm.NewClient(cl)}
-	for _, step := range []func(context.Context) error{p.checkBroker, p.look, p.topics, p.commits} {
+	for _, step := range []func(context.Context) error{p.checkBroker, p.look, p.topics, p.settle, p.commits} {
 		if err := step(ctx); err != nil {
 			return p.report, fmt.Errorf("provision: %w", err)
 		}
@@ -243,6 +245,7 @@ func (p *provisioner) create(ctx context.Context, name string, row topics.Topic)
 	if p.opts.DryRun {
 		return nil
 	}
+	p.made = append(p.made, name)
 	_, err := p.adm.CreateTopic(ctx, partitions, p.opts.Replication, settings.all(), name)
 	if errors.Is(err, kerr.InvalidConfig) {
 		// Not quite Kafka: the topic comes first, what the broker knows after it.
@@ -258,6 +261,41 @@ func (p *provisioner) create(ctx context.Context, name string, row topics.Topic)
 	default:
 		return err
 	}
+}
+
+// settle waits until the broker shows each topic that was made, with a leader for
+// each partition: those who start after provisioning must find them. Its clients
+// are new ones: ours remembers for a while that the topics were not there.
+func (p *provisioner) settle(ctx context.Context) error {
+	if len(p.made) == 0 {
+		return nil
+	}
+	return insist(ctx, func() error {
+		cl, err := kgo.NewClient(p.cfg.base(p.opts.Log)...)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		shown, err := kadm.NewClient(cl).ListTopics(ctx, p.made...)
+		if err != nil {
+			return fmt.Errorf("list the new topics: %w", err)
+		}
+		for _, name := range p.made {
+			topic, is := shown[name]
+			if !is {
+				topic.Err = kerr.UnknownTopicOrPartition
+			}
+			if topic.Err != nil {
+				return fmt.Errorf("topic %s: %w", name, topic.Err)
+			}
+			for _, one := range topic.Partitions {
+				if one.Err != nil {
+					return fmt.Errorf("topic %s, partition %d: %w", name, one.Partition, one.Err)
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // correct alters the settings that differ. A broker that does not know a setting
