@@ -41,8 +41,9 @@ func groupOf(c vigiev1.EventClass) classGroup {
 		vigiev1.EventClass_EVENT_CLASS_ZONE_FAULT, vigiev1.EventClass_EVENT_CLASS_TEST,
 		vigiev1.EventClass_EVENT_CLASS_INFORMATION:
 		return groupTechnical
+	default:
+		return groupNotConfigured
 	}
-	return groupNotConfigured
 }
 
 // neverSuppressed are the classes of trade rule 1: a repeat joins the open
@@ -52,8 +53,9 @@ func neverSuppressed(c vigiev1.EventClass) bool {
 	case vigiev1.EventClass_EVENT_CLASS_TAMPER, vigiev1.EventClass_EVENT_CLASS_JAMMING,
 		vigiev1.EventClass_EVENT_CLASS_SUBSTITUTION:
 		return true
+	default:
+		return groupOf(c) == groupLife
 	}
-	return groupOf(c) == groupLife
 }
 
 // rank orders classes; a higher one in an open incident re-alerts.
@@ -63,18 +65,9 @@ func rank(c vigiev1.EventClass) int {
 		return 7
 	case vigiev1.EventClass_EVENT_CLASS_INTRUSION_CONFIRMED:
 		return 5
+	default:
+		return [...]int{groupLife: 6, groupIntrusion: 4, groupTechnicalCritical: 3, groupTechnical: 1, groupNotConfigured: 2}[groupOf(c)]
 	}
-	switch groupOf(c) {
-	case groupLife:
-		return 6
-	case groupIntrusion:
-		return 4
-	case groupTechnicalCritical:
-		return 3
-	case groupNotConfigured:
-		return 2
-	}
-	return 1
 }
 
 // priorityOf is 1 for the most urgent, 5 for the least.

@@ -70,7 +70,8 @@ func (w *work) stormCounts(id ids.ID, alerted bool) {
 	w.watchStormEnd()
 }
 
-// watchStormEnd sets the timer to when the storm would end if nothing came.
+// watchStormEnd sets the timer to when the storm ends if nothing more comes; each
+// alarm moves it.
 func (w *work) watchStormEnd() {
 	w.setTimer(timerStormEnds, 0, w.stormEndsAt())
 }
@@ -83,15 +84,8 @@ func (w *work) stormEndsAt() int64 {
 	return w.at
 }
 
-func (w *work) stormMayEnd(t civil) {
+func (w *work) stormEnds() {
 	c := w.cold()
-	if !c.storm.open {
-		return
-	}
-	if at := w.stormEndsAt(); at > t.deadline {
-		w.setTimer(timerStormEnds, 0, at)
-		return
-	}
 	c.storm = storm{}
 	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, ""), closedRateFell)
 }

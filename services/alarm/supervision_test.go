@@ -33,6 +33,9 @@ func TestSupervision(t *testing.T) {
 				a.at(i*hour/2).poll(1, 0)
 			}
 			a.expect()
+			if d := a.at(51 * hour).detection("path-late"); d.GetLastHeardMs() != axisStart+99*hour/2 {
+				a.t.Fatalf("last heard %s after the start, want the last poll", span(d.GetLastHeardMs()-axisStart))
+			}
 			if n := len(a.timers); n > 2 {
 				a.t.Fatalf("%d timers are armed for one path", n)
 			}

@@ -113,7 +113,7 @@ func (w *work) fire(t civil) {
 	case timerAnswerMissed:
 		w.answerMissed(t)
 	case timerStormEnds:
-		w.stormMayEnd(t)
+		w.stormEnds()
 	case timerClosureDetected:
 		w.closureDetected(t)
 	case timerClosureStarts:
