@@ -1,0 +1,17 @@
+-- How soon the incidents opened in a window were claimed, by class: exact
+-- quantiles in milliseconds, over those that were claimed. missed counts the
+-- ones claimed after their deadline.
+SELECT toString(class) AS class, count() AS incidents,
+    countIf(claimed_at = 0) AS unclaimed,
+    countIf(claimed_at > 0 AND missed_at > 0 AND claimed_at > missed_at) AS missed,
+    quantileExactIf(0.5)(toInt64(claimed_at - opened_at), claimed_at > 0) AS median_ms,
+    quantileExactIf(0.9)(toInt64(claimed_at - opened_at), claimed_at > 0) AS p90_ms,
+    maxIf(toInt64(claimed_at - opened_at), claimed_at > 0) AS max_ms
+FROM
+(
+    SELECT class, toUnixTimestamp64Milli(opened_at) AS opened_at, toUnixTimestamp64Milli(claimed_at) AS claimed_at, toUnixTimestamp64Milli(missed_at) AS missed_at
+    FROM {db}.incidents_current
+)
+WHERE opened_at >= {from:Int64} AND opened_at < {to:Int64}
+GROUP BY class
+ORDER BY class

@@ -1,0 +1,21 @@
+package queries
+
+import "time"
+
+// ClosedSite is a site that nobody opens.
+type ClosedSite struct {
+	Site    uint64 `ch:"site"`
+	Label   string `ch:"label"`
+	Account string `ch:"account"`
+	// Closure is detected, declared or end_to_confirm.
+	Closure           string    `ch:"closure"`
+	ClosedSince       time.Time `ch:"closed_since"`
+	CommunicationLost bool      `ch:"communication_lost"`
+	Storm             bool      `ch:"storm"`
+	OpenIncidents     uint64    `ch:"open_incidents"`
+}
+
+// SitesClosedAroundTheClock lists the sites that are closed around the clock now.
+func SitesClosedAroundTheClock() Call[ClosedSite] {
+	return call[ClosedSite]("sites_closed_around_the_clock", nil)
+}
