@@ -50,6 +50,8 @@ type Console struct {
 	// latest figures of the pipeline.
 	latest  atomic.Pointer[Pipeline]
 	streams atomic.Int64
+	// sources are the letters of topics by their full names.
+	sources map[string]byte
 	ready   chan struct{}
 	once    sync.Once
 }
@@ -70,6 +72,10 @@ func New(cfg Config, deps Deps) (*Console, error) {
 		return nil, err
 	}
 	c := &Console{cfg: cfg, deps: deps, ring: newRing(ringSize), flow: newFlow(), page: p, ready: make(chan struct{})}
+	c.sources = map[string]byte{}
+	for name, letter := range letters {
+		c.sources[deps.Kafka.Topic(name)] = letter
+	}
 	c.latest.Store(&Pipeline{Partitions: []Partition{}})
 	c.model = newModel(c.ring, deps.Explain)
 	if c.metrics, err = newMetrics(deps.Metrics, c); err != nil {

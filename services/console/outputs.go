@@ -155,13 +155,9 @@ func (c *Console) logName(ctx context.Context, admin *kadm.Client, names []strin
 	return ids.Hash(parts...).String()[:8], nil
 }
 
+// source of a partition; sources is filled once, because every record asks.
 func (c *Console) source(topic string, partition int32) source {
-	for name, letter := range letters {
-		if c.deps.Kafka.Topic(name) == topic {
-			return source{letter, partition}
-		}
-	}
-	panic("console: topic " + topic + " is not of the read model")
+	return source{c.sources[topic], partition}
 }
 
 func firstError(fetches kgo.Fetches) error {

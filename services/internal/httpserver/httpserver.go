@@ -72,7 +72,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{cfg: cfg, log: deps.Log, mux: http.NewServeMux(), ready: make(chan struct{})}
 	s.api = NewAPI(s.mux, cfg.Version)
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	s.mux.HandleFunc("GET "+"/problems/{slug}", problem.Page)
+	s.mux.HandleFunc("GET /problems/{slug}", problem.Page)
 	measured, err := measure(deps.Metrics, s.mux)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func NewAPI(mux *http.ServeMux, version string) huma.API {
 	config.CreateHooks = nil
 	config.Info.Description = "People's acts in, states, detections and incidents out. Errors are RFC 9457 problems."
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"session": {Type: "apiKey", In: "cookie", Name: "vigie_session"},
+		"session": {Type: "apiKey", In: "cookie", Name: "vigie_session", Description: "Set by /login; its name ends in a mark of the installation."},
 		"token":   {Type: "http", Scheme: "bearer"},
 	}
 	config.Security = []map[string][]string{{"session": {}}, {"token": {}}}
