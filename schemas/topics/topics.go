@@ -52,10 +52,8 @@ type Topic struct {
 	Cleanup    Cleanup
 	// Retention by time for Delete; Forever when only a person ends it.
 	Retention time.Duration
-	// LocalRetention and LocalBytes (for each partition; 0: no bound) hold for
-	// the single-node broker of `vigie up`.
+	// LocalRetention holds for the single-node broker of `vigie up`.
 	LocalRetention time.Duration
-	LocalBytes     int64
 	// MinCompactionLag keeps the recent past of a compacted topic whole.
 	MinCompactionLag time.Duration
 	// Flushed topics are written through to the disk before the ACK where
@@ -67,13 +65,12 @@ type Topic struct {
 
 const day = 24 * time.Hour
 
-// localEventsBytes bounds vigie.events of `vigie up` to 2 GB over its 8 partitions.
-const localEventsBytes = 2_000_000_000 / 8
-
-// Table returns every topic, in the order of creation.
+// Table returns every topic, in the order of creation. Events are kept for ever
+// locally: states are folded from the first record while there are no snapshots
+// (docs/decisions/0003).
 func Table() []Topic {
 	return []Topic{
-		{Name: Events, Key: "site", Content: "LogRecord: every event, immutable, in one total order per site", Cleanup: Delete, Retention: 400 * day, LocalRetention: 7 * day, LocalBytes: localEventsBytes, Flushed: true},
+		{Name: Events, Key: "site", Content: "LogRecord: every event, immutable, in one total order per site", Cleanup: Delete, Retention: 400 * day, LocalRetention: Forever, Flushed: true},
 		{Name: SiteStates, Key: "site", Content: "SiteState: the site's public state when it materially changed", Cleanup: Compact, MinCompactionLag: time.Hour},
 		{Name: Detections, Key: "site", Content: "Detection: opened, updated, closed, with its evidence", Cleanup: Delete, Retention: 400 * day, LocalRetention: 7 * day},
 		{Name: Incidents, Key: "incident", Content: "Incident: as operators see it, with its history", Cleanup: Compact},

@@ -82,12 +82,9 @@ func settingsOf(row topics.Topic, opts Options) settings {
 }
 
 func retentionOf(row topics.Topic, local bool) settings {
-	keep, bytes := row.Retention, int64(-1)
+	keep := row.Retention
 	if local {
 		keep = row.LocalRetention
-		if row.LocalBytes > 0 {
-			bytes = row.LocalBytes
-		}
 	}
 	ms := int64(-1)
 	if keep != topics.Forever {
@@ -95,6 +92,6 @@ func retentionOf(row topics.Topic, local bool) settings {
 	}
 	return settings{
 		{key: "retention.ms", value: strconv.FormatInt(ms, 10)},
-		{key: "retention.bytes", value: strconv.FormatInt(bytes, 10)},
+		{key: "retention.bytes", value: "-1"},
 	}
 }

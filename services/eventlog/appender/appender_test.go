@@ -488,3 +488,38 @@ func TestBeatPiecesFit(t *testing.T) {
 		}
 	})
 }
+
+// TestBeatPromiseHoldsUnderRealConcurrency drives one partition from many
+// goroutines as fast as they go, while it beats each millisecond: what virtual
+// time cannot interleave.
+func TestBeatPromiseHoldsUnderRealConcurrency(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(testPartitions, "vigie.events"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	w := &world{t: t, cluster: cluster, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}}
+	w.a, err = New(Config{Writer: "local", Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: "default", Partitions: testPartitions, BeatEvery: time.Millisecond, IdleBeatEvery: time.Millisecond},
+		Deps{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Kafka: w.kafka})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	defer w.stop()
+	const writers, each = 8, 2000
+	site := siteIn(0)
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for range each {
+				all.Add(1)
+				if err := w.a.Append(site, eventOf(site), func(error) { all.Done() }); err != nil {
+					all.Done()
+				}
+			}
+		})
+	}
+	all.Wait()
+	w.stop()
+	checkPartition(t, w.log(0), map[uint64]int{}, map[uint64]int{})
+}
