@@ -274,6 +274,9 @@ func TestTheStreamCarriesChangesAndResumesOverARestart(t *testing.T) {
 	if got[0] != "site" || got[1] != "site" {
 		t.Errorf("after the resume came %v, want the two sites and no reset", got)
 	}
+	if e := follow(t, again, strings.Replace(r.lastID, "o0.1", "o0.0", 1)).next("reset", "outcome"); e.name != "reset" {
+		t.Errorf("outcomes of before the start are sent: %s", e.data)
+	}
 	if e := follow(t, again, "OTHERLOG:s0.1").next("reset", "site"); e.name != "reset" {
 		t.Errorf("an id of another log yields %s", e.name)
 	}
