@@ -177,3 +177,20 @@ func (in *installationUnderTest) wantPolls(t *testing.T) {
 		}
 	}
 }
+
+// detectionKinds lists what was detected so far, by the kinds' names.
+func (in *installationUnderTest) detectionKinds() []string {
+	in.t.Helper()
+	var kinds []string
+	for _, records := range in.topic(topics.Detections) {
+		for _, r := range records {
+			detection := &vigiev1.Detection{}
+			if err := proto.Unmarshal(r.Value, detection); err != nil {
+				in.t.Fatal(err)
+			}
+			name := strings.TrimPrefix(detection.Kind.String(), "DETECTION_KIND_")
+			kinds = append(kinds, strings.ReplaceAll(strings.ToLower(name), "_", "-"))
+		}
+	}
+	return kinds
+}
