@@ -199,7 +199,7 @@ func (f *Fleet) do(ctx context.Context, p *plan, a Action) {
 		v = f.voice(p.sites[a.Site], l)
 		f.voices[l] = v
 	}
-	if !v.take(said{p.sites[a.Site].message(a), a.Do == Poll, a.Twice}) {
+	if !v.take(said{p.sites[a.Site].message(a), a.Do == Poll && !a.Edge, a.Twice}) {
 		f.metrics.skipped.Inc()
 		return
 	}

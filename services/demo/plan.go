@@ -46,6 +46,8 @@ type Action struct {
 	Zone uint8
 	// Twice: the panel sends it again as if the answer had been lost.
 	Twice bool
+	// Edge marks a poll that begins or ends a silence: it is never left out.
+	Edge bool
 }
 
 // plan says what each site does, and when. It is a function of its fields alone.

@@ -15,7 +15,7 @@ import (
 //	                         open at 95 s
 //	communication lost       two sites say nothing from 5 s to 45 s
 //	path lost                two second paths are silent from 10 s to 40 s
-//	path late                three first paths pause for 6.2 s, from 12 s on
+//	path late                three first paths pause for 5.8 s, from 12 s on
 //	alarm storm              a shop's detectors go mad from 3 s to 14 s
 //	unknown account          a panel that nobody declared, at 2 s
 //	answer late, missed      a fire at 4 s and a hold-up at 6 s that nobody takes
@@ -24,8 +24,9 @@ const (
 
 	awayFrom, awayTo = 32 * time.Second, 50 * time.Second
 	awayEnds         = 95 * time.Second
-	// latePause is longer than the interval and shorter than interval and grace.
-	latePause = 6200 * time.Millisecond
+	// latePause is longer than the interval, by more than the receiver takes to say
+	// so, and shorter than interval and grace by more than a message may be late.
+	latePause = 5800 * time.Millisecond
 	// madAlarms of each kind. A tamper alerts each time, so that this is a storm
 	// even where an earlier incident is still open and knows the zones.
 	madAlarms = 7
@@ -141,7 +142,7 @@ func (s *story) hush(i int, paths []uint32, from, to time.Duration) {
 	for _, path := range paths {
 		l := line{i, path}
 		s.silence[l] = append(s.silence[l], span{from, to})
-		s.actions = append(s.actions, Action{At: from, Site: i, Path: path, Do: Poll}, Action{At: to, Site: i, Path: path, Do: Poll})
+		s.actions = append(s.actions, Action{At: from, Site: i, Path: path, Do: Poll, Edge: true}, Action{At: to, Site: i, Path: path, Do: Poll, Edge: true})
 		if path == 1 {
 			back := to + time.Millisecond
 			s.actions = append(s.actions, Action{At: back, Site: i, Path: 1, Do: s.p.stateAt(i, back)})
