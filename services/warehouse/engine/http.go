@@ -207,6 +207,18 @@ func (s *server) prepare(req *request, now time.Time) (*conn, func(), error) {
 	return x.conn, release, nil
 }
 
+// readerLimits are settings that the reader may lower only.
+var readerLimits = map[string]uint64{"max_execution_time": readerSeconds, "max_memory_usage": maxQueryMemory}
+
+func beyondReader(p param) bool {
+	limit, is := readerLimits[strings.ToLower(p.name)]
+	if !is {
+		return false
+	}
+	n, err := strconv.ParseUint(p.value, 10, 64)
+	return err != nil || n == 0 || n > limit
+}
+
 func databaseFor(name string) string {
 	if name == "" || name == "default" {
 		return Database
@@ -237,7 +249,12 @@ func (s *server) dress(c *conn, req *request) error {
 	if req.reader {
 		sets = append(sets, param{"max_execution_time", strconv.Itoa(readerSeconds)})
 	}
-	sets = append(sets, req.settings...)
+	for _, p := range req.settings {
+		if req.reader && beyondReader(p) {
+			continue // the limit set above stands
+		}
+		sets = append(sets, p)
+	}
 	if req.reader {
 		sets = append(sets, param{"max_memory_usage_for_user", strconv.Itoa(maxUserMemory)}, param{"readonly", "1"})
 	} else if req.readonly != "" {

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // tokenKind tells the pieces of an SQL text apart, as far as this server must.
@@ -46,6 +49,10 @@ func (l *lexer) next() (token, bool) {
 		return token{kind: text, value: l.quoted(c), start: start, end: l.at, depth: l.depth}, true
 	case c == '`' || c == '"':
 		return token{kind: quotedName, value: l.quoted(c), start: start, end: l.at, depth: l.depth}, true
+	case strings.HasPrefix(l.sql[start:], "\u2018"):
+		return token{kind: text, value: l.curled("\u2019"), start: start, end: l.at, depth: l.depth}, true
+	case strings.HasPrefix(l.sql[start:], "\u201c"):
+		return token{kind: quotedName, value: l.curled("\u201d"), start: start, end: l.at, depth: l.depth}, true
 	case c == '$':
 		if v, ok := l.heredoc(); ok {
 			return token{kind: text, value: v, start: start, end: l.at, depth: l.depth}, true
@@ -69,7 +76,7 @@ func (l *lexer) next() (token, bool) {
 }
 
 func isWord(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
 func (l *lexer) skipBlank() {
@@ -91,9 +98,31 @@ func (l *lexer) skipBlank() {
 				l.at = len(l.sql)
 			}
 		default:
-			return
+			r, size := utf8.DecodeRuneInString(rest)
+			if !isBlank(r) {
+				return
+			}
+			l.at += size
 		}
 	}
+}
+
+// isBlank says which characters beyond ASCII ClickHouse passes over between
+// tokens: spaces, and marks without width.
+func isBlank(r rune) bool {
+	return r > 0x7f && (unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || r == 0x180e || r >= 0x2000 && r <= 0x200f)
+}
+
+// curled reads a piece in typographic quotes, which know no escapes.
+func (l *lexer) curled(closing string) string {
+	rest := l.sql[l.at+len(closing):]
+	end := strings.Index(rest, closing)
+	if end < 0 {
+		l.at = len(l.sql)
+		return rest
+	}
+	l.at += 2*len(closing) + end
+	return rest[:end]
 }
 
 // quoted reads a quoted piece and returns it without quotes and escapes.
@@ -105,8 +134,7 @@ func (l *lexer) quoted(quote byte) string {
 		l.at++
 		switch {
 		case c == '\\' && l.at < len(l.sql):
-			b.WriteByte(unescape(l.sql[l.at]))
-			l.at++
+			l.escape(&b)
 		case c == quote && l.at < len(l.sql) && l.sql[l.at] == quote:
 			b.WriteByte(quote)
 			l.at++
@@ -119,18 +147,26 @@ func (l *lexer) quoted(quote byte) string {
 	return b.String()
 }
 
-func unescape(c byte) byte {
+// escape reads what follows a backslash.
+func (l *lexer) escape(b *strings.Builder) {
+	c := l.sql[l.at]
+	l.at++
 	switch c {
-	case 'n':
-		return '\n'
-	case 't':
-		return '\t'
-	case 'r':
-		return '\r'
-	case '0':
-		return 0
+	case 'x':
+		if l.at+2 <= len(l.sql) {
+			if n, err := strconv.ParseUint(l.sql[l.at:l.at+2], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				l.at += 2
+				return
+			}
+		}
+	case 'N':
+		return
 	}
-	return c
+	if i := strings.IndexByte("abefnrtv0", c); i >= 0 {
+		c = "\a\b\x1b\f\n\r\t\v\x00"[i]
+	}
+	b.WriteByte(c)
 }
 
 // heredoc reads $tag$ … $tag$.

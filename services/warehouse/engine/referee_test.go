@@ -32,7 +32,6 @@ func python(t *testing.T) string {
 	return ""
 }
 
-
 // clickhouse-connect judges: types in both directions under every compression,
 // errors, parameters, sessions, tokens, the reader's limits, 16 clients at once.
 func TestClickHouseConnect(t *testing.T) {
