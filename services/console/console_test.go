@@ -150,6 +150,9 @@ func TestSitesAreThoseOfTheTopics(t *testing.T) {
 	b.put(topics.Directory, topics.PartitionOf(3, partitions), "3", &vigiev1.DirectoryRecord{Site: 3, Stage: vigiev1.ConnectionStage_STAGE_IN_SERVICE, Declared: &vigiev1.SiteDeclared{Label: "Bijouterie, Metz", SiteClass: "shop", Region: "Grand Est"}})
 	b.put(topics.Directory, topics.PartitionOf(99, partitions), "99", &vigiev1.DirectoryRecord{Site: 99, Declared: &vigiev1.SiteDeclared{Label: "never heard"}})
 	b.put(topics.SiteStates, 0, "junk", state(1, 1)) // set aside
+	binding := state(ids.UndeclaredSite(0, "1234"), 1)
+	binding.Undeclared = true
+	b.state(binding) // orders the bindings of an account: no site
 	s := serve(t, b.start(Config{}), open{})
 
 	first, _ := get[SitePage](t, s, "/api/v1/sites?limit=10")

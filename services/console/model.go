@@ -91,6 +91,11 @@ func (m *model) publish(at place, event string, view any) {
 }
 
 func (m *model) takeState(at place, site uint64, st *vigiev1.SiteState) {
+	if st.GetUndeclared() && st.GetAccount() == "" {
+		// Not a site: what orders the bindings of an account that no panel used
+		// undeclared.
+		st = nil
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.putSite(at, site, func(e *siteEntry) { e.state = st })
@@ -106,6 +111,9 @@ func (m *model) putSite(at place, site uint64, set func(*siteEntry)) {
 	e, ok := m.sites[site]
 	if !ok {
 		e = &siteEntry{}
+		if set(e); e.state == nil && e.dir == nil {
+			return // gone before it was there
+		}
 		m.sites[site] = e
 		m.sorted = m.sorted && (len(m.order) == 0 || m.order[len(m.order)-1] < site)
 		m.order = append(m.order, site)

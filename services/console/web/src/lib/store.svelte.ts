@@ -1,5 +1,6 @@
 import * as api from './api'
 import { liveness, type Live } from './live'
+import type { Messages } from './messages'
 import type { Detection, Incident, Pipeline, Policy, Site } from './types'
 
 /** Closed detections that the page keeps. */
@@ -50,10 +51,12 @@ export class Store {
     return this.now + this.skew
   }
 
-  /** What a site is called, '' while nobody said; follows changes. */
-  label(site: number): string {
+  /** What people call a site: its number and label, or the account that nobody declared. Follows changes. */
+  called(site: number, m: Messages): string {
     void this.painted
-    return this.sites.get(site)?.label ?? ''
+    const s = this.sites.get(site)
+    const name = s?.undeclared && s.account ? m.account(s.account) : `S-${site}`
+    return s?.label ? `${name} · ${s.label}` : name
   }
 
   private connect(): void {
