@@ -94,10 +94,16 @@ func siaReport(e dc09.SIAEvent) report {
 	m, known := dc09.SIAMeaning(e.Code)
 	rep := report{format: "SIA", code: e.Code, area: dc09.Text([]byte(e.Area)), user: dc09.Text([]byte(e.User)), text: e.Text, meaning: m, known: known}
 	address := dc09.Text([]byte(e.Address))
-	if !m.Kind.ByUser() {
+	if address == "" {
+		return rep
+	}
+	switch dc09.SIAAddress(e.Code) {
+	case dc09.AddressZone:
 		rep.zone = address
-	} else if rep.user == "" {
+	case dc09.AddressUser:
 		rep.user = address
+	case dc09.AddressArea:
+		rep.area = address
 	}
 	return rep
 }

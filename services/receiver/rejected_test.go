@@ -78,7 +78,7 @@ func TestSlowFrameIsNotKeptAliveByItsBytes(t *testing.T) {
 	defer tick.Stop()
 	for i := range 1000 {
 		<-tick.C
-		if _, err := conn.Write([]byte(sia(t, 1, "#1234|N" + strings.Repeat("BA01/", 100))[i : i+1])); err != nil {
+		if _, err := conn.Write([]byte(sia(t, 1, "#1234|N"+strings.Repeat("BA01/", 100))[i : i+1])); err != nil {
 			return // the receiver gave it up
 		}
 	}

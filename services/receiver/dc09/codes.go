@@ -236,3 +236,31 @@ func (k Kind) ByUser() bool {
 	}
 	return false
 }
+
+// Address is what the characters after a DC-03 code number.
+type Address uint8
+
+// The addresses that matter to a site; doors, devices and the like read as zones.
+const (
+	AddressZone Address = iota
+	AddressUser
+	AddressArea
+)
+
+// What follows each code, from the tables of siadc09 1.0.1 (DC-03-2017), and,
+// for CG and CJ, on which my-dc09-spt 0.2.2 says area and user: siadc09.
+const (
+	siaByUser = " BC CE CF CG CK CL CP CQ CR DA DB EE JD JH JK JP JS JT JV JX JY JZ OC OH OJ OK OL OP OQ OR OT RX "
+	siaByArea = " BV CA CD CI CJ CT CW FI FK JA JR NF NL NM OA OG OI "
+)
+
+// SIAAddress tells what the address of a DC-03 code of two letters numbers.
+func SIAAddress(code string) Address {
+	switch {
+	case strings.Contains(siaByUser, " "+code+" "):
+		return AddressUser
+	case strings.Contains(siaByArea, " "+code+" "):
+		return AddressArea
+	}
+	return AddressZone
+}

@@ -22,6 +22,12 @@ func TestSIABlocks(t *testing.T) {
 		{"#1234|NBA01^Porte/garage^", "1234", []SIAEvent{{Code: "BA", Address: "01", Text: []byte("Porte/garage")}}},
 		{"#1234|NBA01|APorte", "1234", []SIAEvent{{Code: "BA", Address: "01", Text: []byte("Porte")}}},
 		{`#1234|NBA01*"Porte"NM`, "1234", []SIAEvent{{Code: "BA", Address: "01", Text: []byte("Porte")}}},
+		// As my-dc09-spt 0.2.2 writes them.
+		{"#1234|Nri2^Boven etage hoofdgebouw^ti04:26:33OP14|ASectie uitgeschakeld", "1234",
+			[]SIAEvent{{Code: "OP", Address: "14", Area: "2", Time: "04:26:33", Text: []byte("Sectie uitgeschakeld")}}},
+		{"#1234|Nri1BA3^keuken^|AInbraak", "1234", []SIAEvent{{Code: "BA", Address: "3", Area: "1", Text: []byte("keuken; Inbraak")}}},
+		{"#1234|Nri1A/BA3", "1234", []SIAEvent{{Code: "BA", Address: "3", Area: "1A"}}},
+		{"#1234|NriA/BA3", "1234", []SIAEvent{{Code: "BA", Address: "3", Area: "A"}}},
 		{"#1234|NRP", "1234", []SIAEvent{{Code: "RP"}}},
 		{"#1234|BA01", "1234", []SIAEvent{{Code: "BA", Address: "01"}}},
 		{"NBA01", "", []SIAEvent{{Code: "BA", Address: "01"}}},
@@ -86,6 +92,14 @@ func TestMeaningsThatAreEasilyWrong(t *testing.T) {
 	}
 	if _, ok := SIAMeaning("ZZ"); ok {
 		t.Error("ZZ is no code")
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	for code, want := range map[string]Address{"BA": AddressZone, "OP": AddressUser, "NL": AddressArea, "BV": AddressArea, "RP": AddressZone, "": AddressZone} {
+		if got := SIAAddress(code); got != want {
+			t.Errorf("%q: %d, want %d", code, got, want)
+		}
 	}
 }
 

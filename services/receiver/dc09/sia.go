@@ -147,11 +147,19 @@ func (p *siaParser) until(ends string) []byte {
 	return v
 }
 
-// setText gives the latest event its text; before any event it is nobody's.
+// setText gives the latest event its text, after what it already has: a zone's
+// name and a message come one after the other. Before any event it names what a
+// modifier said (an area, a user), and is left to the raw frame.
 func (p *siaParser) setText(text []byte) {
-	if n := len(p.events); n > 0 {
-		p.events[n-1].Text = text
+	n := len(p.events)
+	if n == 0 || len(text) == 0 {
+		return
 	}
+	e := &p.events[n-1]
+	if len(e.Text) > 0 {
+		text = append(append(append([]byte(nil), e.Text...), "; "...), text...)
+	}
+	e.Text = text
 }
 
 // quotedText reads *"text"NM.
@@ -189,8 +197,11 @@ func (p *siaParser) modifier() *Error {
 	for end < len(p.data) && (isDigit(p.data[end]) || p.data[end] == ':' || p.data[end] == '-') {
 		end++
 	}
-	if slash := bytes.IndexAny(p.data[p.at:], "/^|"); slash >= 0 && allHex(p.data[p.at:p.at+slash]) {
-		end = p.at + slash
+	// "ri1BA3" is area 1 and a code; "ri1A/" and "riA/" are areas in hexadecimal.
+	if end == p.at || end+1 < len(p.data) && !(isUpper(p.data[end]) && isUpper(p.data[end+1])) {
+		for end < len(p.data) && isHex(p.data[end]) {
+			end++
+		}
 	}
 	value := string(p.data[p.at:end])
 	p.at = end
