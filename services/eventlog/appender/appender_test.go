@@ -3,6 +3,7 @@ package appender
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,7 +28,16 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// historiesDrawn by each property when no flag says otherwise: each starts a
+// broker, half a second of system time under the race detector.
+const historiesDrawn = "25"
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", historiesDrawn); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m) // parses the flags: -rapid.checks overrides
+}
 
 const testPartitions = 4
 
