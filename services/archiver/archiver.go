@@ -39,7 +39,7 @@ type Config struct {
 	Instance string
 	// FlushEvery is how long an event waits for its block (1 s by default).
 	FlushEvery time.Duration
-	// QuietEvery is how long beats wait when nothing else came (3 s by default).
+	// QuietEvery is how long beats wait when nothing else came (5 s by default).
 	QuietEvery time.Duration
 	// BlockUnits is how many heartbeats and records make a block full (20,000 by
 	// default, at most 1,000,000: ClickHouse cuts larger ones).
@@ -60,7 +60,7 @@ type Deps struct {
 
 const (
 	defaultFlush = time.Second
-	defaultQuiet = 3 * time.Second
+	defaultQuiet = 5 * time.Second
 	defaultUnits = 20_000
 	maxUnits     = 1_000_000
 	// insertPatience bounds one attempt to insert a block.

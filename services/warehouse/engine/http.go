@@ -256,16 +256,32 @@ func (s *server) dress(c *conn, req *request) error {
 		sets = append(sets, p)
 	}
 	if req.reader {
-		sets = append(sets, param{"max_memory_usage_for_user", strconv.Itoa(maxUserMemory)}, param{"readonly", "1"})
-	} else if req.readonly != "" {
-		sets = append(sets, param{"readonly", req.readonly})
+		sets = append(sets, param{"max_memory_usage_for_user", strconv.Itoa(maxUserMemory)})
 	}
-	for _, p := range sets {
-		if _, _, err := c.query("SET "+p.name+" = "+quoteText(p.value), "Null"); err != nil {
-			return err
-		}
+	if err := set(c, sets...); err != nil {
+		return err
+	}
+	switch {
+	case req.reader:
+		return set(c, param{"readonly", "1"})
+	case req.readonly != "":
+		return set(c, param{"readonly", req.readonly})
 	}
 	return nil
+}
+
+// set changes settings of the connection in one statement; the last of two of
+// one name holds.
+func set(c *conn, settings ...param) error {
+	var b strings.Builder
+	for i, p := range settings {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(p.name + " = " + quoteText(p.value))
+	}
+	_, _, err := c.query("SET "+b.String(), "Null")
+	return err
 }
 
 // rememberSettings returns what puts the settings of one request of a session
