@@ -431,6 +431,10 @@ func TestStopWithoutKafkaEndsAndFailsWhatWasInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.start()
+		// The first beats are durable, so the client has its producer id: asking for
+		// one on this network after its end is retried without a pause, for ever.
+		time.Sleep(time.Second)
+		synctest.Wait()
 		w.cluster.Close()
 		site := siteIn(0)
 		var answer error
