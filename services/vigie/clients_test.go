@@ -72,7 +72,7 @@ func (in *installationUnderTest) wantEventsInOrder(t *testing.T, site uint64, se
 	t.Helper()
 	var codes []string
 	out := run(t, "kcat", "-b", in.Kafka, "-C", "-e", "-q", "-t", topics.DefaultPrefix+topics.Events,
-		"-p", strconv.Itoa(int(topics.PartitionOf(site, localPartitions))), "-f", "%k %S %s\x00END\x00")
+		"-p", strconv.Itoa(int(topics.PartitionOf(site, localPartitions))), "-f", "%k %S %s\\n")
 	for rest := out; rest != ""; {
 		key, after, _ := strings.Cut(rest, " ")
 		size, value, _ := strings.Cut(after, " ")
@@ -88,7 +88,7 @@ func (in *installationUnderTest) wantEventsInOrder(t *testing.T, site uint64, se
 		if key == strconv.FormatUint(site, 10) && record.GetEvent() != nil {
 			codes = append(codes, codeOf(record.GetEvent()))
 		}
-		rest = strings.TrimPrefix(value[n:], "\x00END\x00")
+		rest = strings.TrimPrefix(value[n:], "\n")
 	}
 	if !slices.Equal(normal(codes), normal(sent)) {
 		t.Errorf("vigie.events has %v, the dialler sent %v", codes, sent)
