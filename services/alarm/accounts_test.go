@@ -1,10 +1,12 @@
 package alarm
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
@@ -21,14 +23,14 @@ func TestAccounts(t *testing.T) {
 			a.person(bindBody(0, "1234", 8, false)).expect("opened binding-refused", "refused: account-already-bound (S-7)")
 			a.person(bindBody(0, "1234", 7, false)).expect("accepted")
 			a.person(bindBody(0, "1234", 0, true)).expect("account 0/1234 is nobody's", "closed binding-refused: unbound", "accepted")
-			a.person(bindBody(0, "1234", 8, false)).expect("account 0/1234 is S-8", "accepted")
+			a.person(bindBody(0, "1234", 8, false)).expect("account 0/1234 is S-8", "no site any more", "accepted")
 		}},
 		{"a refusal folds for 24 h", "shop", func(a *axis) {
 			a.site = ids.UndeclaredSite(0, "1234")
 			a.person(bindBody(0, "1234", 7, false)).person(bindBody(0, "1234", 8, false)).forget()
 			a.at(hour).person(bindBody(0, "1234", 9, false)).forget()
 			a.at(day + hour - 1).expect()
-			a.at(day + hour).expect("closed binding-refused: expired")
+			a.at(day+hour).expect("closed binding-refused: expired", "no site any more")
 		}},
 		{"bindings that cannot be", "shop", func(a *axis) {
 			a.person(bindBody(0, "1234", 7, false)).expect("refused: wrong-key-for-account")
@@ -53,6 +55,15 @@ func TestAccounts(t *testing.T) {
 			a.poll(1, 0).alarm(flood, "1").claim().call().forget()
 			a.person(bindBody(0, "1234", 7, false)).expect("account 0/1234 is S-7", "closed unknown-account: bound", "accepted")
 			a.poll(1, 0).at(10 * day).expect()
+		}},
+		{"a bound account that never stood as a site is not shown as one", "shop", func(a *axis) {
+			a.site = ids.UndeclaredSite(0, "1234")
+			a.person(bindBody(0, "1234", 7, false)).forget()
+			for _, o := range a.outs {
+				if o.topic == topics.SiteStates && o.key == strconv.FormatUint(a.site, 10) {
+					a.t.Fatalf("the account's number has a public state")
+				}
+			}
 		}},
 		{"a heartbeat of an unknown account is no event", "shop", func(a *axis) {
 			a.site = ids.UndeclaredSite(0, "1234")

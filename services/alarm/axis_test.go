@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
@@ -463,6 +464,9 @@ func line(o emitted) string {
 	case *vigiev1.AccountBinding:
 		return fmt.Sprintf("account %s is %s", o.key, ids.Site(v.GetSite()))
 	case nil:
+		if o.topic == topics.SiteStates {
+			return "no site any more"
+		}
 		return "account " + o.key + " is nobody's"
 	}
 	return ""

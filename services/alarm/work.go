@@ -67,11 +67,26 @@ func (w *work) finish() {
 		w.outs = append(w.outs, output{topics.Incidents, []byte(inc.id), inc.message(), w.urgent})
 	}
 	if w.state && w.s.number != 0 {
-		w.s.version++
-		w.put(topics.SiteStates, w.siteState(), w.urgent)
+		w.publishState()
 	}
 	if w.decided != nil {
 		w.put(topics.Outcomes, w.decided, true)
+	}
+}
+
+// publishState puts the site's public state out. A bound account is no site any
+// more: once nothing is open on it its state ends with a tombstone, and what was
+// never shown is not shown for being bound.
+func (w *work) publishState() {
+	c := w.s.cold
+	if c == nil || c.binding == nil || len(c.incidents) > 0 || len(c.open) > 0 {
+		w.s.version++
+		w.put(topics.SiteStates, w.siteState(), w.urgent)
+		return
+	}
+	if w.s.version > 0 {
+		w.s.version = 0
+		w.put(topics.SiteStates, nil, w.urgent)
 	}
 }
 
