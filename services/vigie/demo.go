@@ -28,8 +28,8 @@ func (o *fleetOptions) flags(f *pflag.FlagSet) {
 }
 
 func (o fleetOptions) check() error {
-	if o.sites < 1 || o.sites > 100_000 {
-		return usageError{fmt.Errorf("--sites %d: 1 to 100000 are expected", o.sites)}
+	if o.sites < 20 || o.sites > 10_000 {
+		return usageError{fmt.Errorf("--sites %d: 20 to 10000 are expected", o.sites)}
 	}
 	if o.speed < 0.1 || o.speed > 10 {
 		return usageError{fmt.Errorf("--speed %g: 0.1 to 10 is expected", o.speed)}

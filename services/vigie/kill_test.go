@@ -116,6 +116,7 @@ func TestKillNineLosesAndDoublesNothing(t *testing.T) {
 	in.start()
 	tr := send(t, in.DC09.UDP)
 	for k := 1; k <= kills; k++ {
+		t.Logf("kill %d after %d acknowledged messages", k, tr.total())
 		tr.awaitMore(in, 1+rng.IntN(150))
 		if k%everyKafka == 0 {
 			in.killKafka()

@@ -43,6 +43,9 @@ same --data, everything is still there.`,
 			if err != nil {
 				return err
 			}
+			if err := opts.fleet.check(); opts.demo && err != nil {
+				return err
+			}
 			return up(cmd.Context(), s, opts, cmd)
 		},
 	}
