@@ -72,6 +72,8 @@ type installation struct {
 	engine     *engine.Local
 	front      *front
 	endpoints  endpoints
+	// running is true once anything was started that has to be stopped.
+	running bool
 }
 
 func up(ctx context.Context, s *settings, opts upOptions, cmd *cobra.Command) error {
@@ -88,7 +90,9 @@ func up(ctx context.Context, s *settings, opts upOptions, cmd *cobra.Command) er
 		err = in.wait(ctx)
 	}
 	in.endpoints.remove(s.cfg.Data)
-	fmt.Fprintln(cmd.OutOrStdout(), "stopping …")
+	if in.running {
+		fmt.Fprintln(cmd.OutOrStdout(), "stopping …")
+	}
 	stopErr := in.group.Stop(stopPatience)
 	if errors.Is(err, context.Canceled) {
 		err = nil // Ctrl-C before everything ran
@@ -212,6 +216,7 @@ func (in *installation) prepareBroker() error {
 
 // startStores starts both children; the engine comes up while Kafka does.
 func (in *installation) startStores(ctx context.Context) error {
+	in.running = true
 	if err := in.group.Start(ctx, lifecycle.Named{Name: "Kafka", Service: in.broker}); err != nil {
 		return err
 	}
