@@ -28,8 +28,12 @@ bin/vigie: need-go
 ##@ Test
 
 .PHONY: test
-test: build setup-run setup-test lint-fast ## Run every hermetic test, race detector on
+test: build setup-run setup-test lint-fast check-generated test-web ## Run every hermetic test, race detector on
 	$(GO) test -race -timeout 18m ./...
+
+.PHONY: test-web
+test-web: web
+	@cd $(WEB) && npm test --silent
 
 .PHONY: test-long
 test-long: build setup-run setup-test ## The kill tests with many more rounds

@@ -1,13 +1,16 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // ErrMissing marks a prerequisite that is not installed; the command exits with 3.
@@ -79,7 +82,11 @@ var javaVersion = regexp.MustCompile(`version "(?:1\.)?(\d+)`)
 // FindJava returns the java executable: explicit when not empty, the
 // environment, JAVA_HOME, PATH. The error wraps ErrMissing.
 func FindJava(explicit string) (string, error) {
-	for _, candidate := range []string{explicit, os.Getenv(JavaEnv), javaHome(), "java"} {
+	candidates := []string{javaHome(), "java"}
+	if named := cmp.Or(explicit, os.Getenv(JavaEnv)); named != "" {
+		candidates = []string{named} // another one in its place would surprise
+	}
+	for _, candidate := range candidates {
 		if candidate == "" {
 			continue
 		}
@@ -101,7 +108,8 @@ func FindJava(explicit string) (string, error) {
 		return "", missing{fmt.Sprintf("Java %d or newer is needed for the local Kafka; %s is Java %s: install openjdk-%d-jre-headless (or newer), set %s, or use --ephemeral",
 			oldestJava, path, m[1], oldestJava, JavaEnv)}
 	}
-	return "", missing{fmt.Sprintf("Java %d or newer is needed for the local Kafka: install openjdk-%d-jre-headless (or newer), or use --ephemeral", oldestJava, oldestJava)}
+	return "", missing{fmt.Sprintf("Java %d or newer is needed for the local Kafka and is not at %s: install openjdk-%d-jre-headless (or newer), or use --ephemeral",
+		oldestJava, strings.Join(slices.DeleteFunc(candidates, func(c string) bool { return c == "" }), ", "), oldestJava)}
 }
 
 func javaHome() string {
