@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"github.com/open-vigie/vigie/services/internal/config"
 )
 
 // try runs the program and returns its exit code and what it said on stderr.
@@ -103,5 +105,16 @@ func TestEveryCommandHasHelp(t *testing.T) {
 				t.Errorf("%s --%s has no line of help", c.CommandPath(), f.Name)
 			}
 		})
+	}
+}
+
+// docs/configuration.md is what `vigie config docs` prints.
+func TestConfigurationPageIsCurrent(t *testing.T) {
+	have, err := os.ReadFile(filepath.Join(repo(t), "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(have) != config.Docs() {
+		t.Error("docs/configuration.md is out of date: write it anew with `bin/vigie config docs > docs/configuration.md`")
 	}
 }

@@ -1,31 +1,45 @@
 package main
 
 import (
+	"log/slog"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/open-vigie/vigie/services/alarm"
 	"github.com/open-vigie/vigie/services/processor"
 )
 
-// newSiteFold is the fold of sites as the engine runs it: package alarm is pure
-// and knows no engine, the engine knows no alarms; here they meet.
-func newSiteFold() processor.Fold { return siteFold{alarm.NewFold()} }
-
-type siteFold struct{ fold *alarm.Fold }
-
-func (f siteFold) Version() uint32 { return alarm.FoldVersion }
-
-func (f siteFold) Apply(ctx *processor.Context, r processor.Record) {
-	f.fold.Apply(siteEnv{ctx}, r.Partition, r.Offset, r.Log)
+// siteFolds makes the folds of sites as the engine runs them: package alarm is
+// pure and knows no engine, the engine knows no alarms; here they meet.
+func siteFolds(log *slog.Logger) func() processor.Fold {
+	return func() processor.Fold { return &siteFold{fold: alarm.NewFold(), log: log} }
 }
 
-func (f siteFold) Fire(ctx *processor.Context, t processor.Timer) bool {
+type siteFold struct {
+	fold *alarm.Fold
+	log  *slog.Logger
+	// degraded is how many failures were told.
+	degraded uint64
+}
+
+func (f *siteFold) Version() uint32 { return alarm.FoldVersion }
+
+func (f *siteFold) Apply(ctx *processor.Context, r processor.Record) {
+	f.fold.Apply(siteEnv{ctx}, r.Partition, r.Offset, r.Log)
+	if n := f.fold.Counts().Degraded; n > f.degraded {
+		f.degraded = n
+		f.log.Error("the fold failed on a site, which a minimal rule keeps from here on: report this",
+			"partition", r.Partition, "offset", r.Offset, "failure", f.fold.Failure())
+	}
+}
+
+func (f *siteFold) Fire(ctx *processor.Context, t processor.Timer) bool {
 	return f.fold.Fire(siteEnv{ctx}, alarm.Timer{
 		Absence: t.Class == processor.Absence, Group: t.Group, Deadline: t.Deadline, Site: t.Site, Kind: t.Kind, What: t.What,
 	})
 }
 
-func (f siteFold) Counts() processor.Counts { return processor.Counts(f.fold.Counts()) }
+func (f *siteFold) Counts() processor.Counts { return processor.Counts(f.fold.Counts()) }
 
 // siteEnv is what package alarm sees of the engine.
 type siteEnv struct{ *processor.Context }

@@ -229,7 +229,7 @@ func (in *installationUnderTest) wantOracle() {
 	}
 	compared := 0
 	for p, records := range in.topic(topics.Events) {
-		want, err := processor.Replay(p, newSiteFold(), records)
+		want, err := processor.Replay(p, siteFolds(discard())(), records)
 		if err != nil {
 			in.t.Fatal(err)
 		}

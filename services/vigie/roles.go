@@ -46,7 +46,7 @@ func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *
 
 // startProcessor starts one member of the group that folds the log.
 func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error {
-	p, err := processor.New(processor.Config{Instance: s.cfg.Processor.Instance, NewFold: newSiteFold},
+	p, err := processor.New(processor.Config{Instance: s.cfg.Processor.Instance, NewFold: siteFolds(s.log)},
 		processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka})
 	if err != nil {
 		return err
