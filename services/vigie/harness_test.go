@@ -61,6 +61,7 @@ type installationUnderTest struct {
 	t     *testing.T
 	data  string
 	args  []string
+	env   []string
 	cmd   *exec.Cmd
 	out   *syncBuffer
 	ended chan error
@@ -139,6 +140,7 @@ func (in *installationUnderTest) launch() {
 	in.out = &syncBuffer{}
 	in.ended = make(chan error, 1)
 	in.cmd = vigie(context.Background(), in.t, in.args...)
+	in.cmd.Env = append(in.cmd.Env, in.env...)
 	in.cmd.Stdout, in.cmd.Stderr = in.out, in.out
 	if err := in.cmd.Start(); err != nil {
 		in.t.Fatal(err)
