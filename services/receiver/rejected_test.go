@@ -85,6 +85,25 @@ func TestSlowFrameIsNotKeptAliveByItsBytes(t *testing.T) {
 	t.Fatal("a frame of one byte each 20 ms was waited for")
 }
 
+// A gateway that is never silent ends each segment inside a frame; each frame
+// comes in time, and the connection lives.
+func TestBusyConnectionThatEndsInsideFramesIsKept(t *testing.T) {
+	const stall = 500 * time.Millisecond
+	w := newWorld(t, func(c *Config) { c.Stall = stall })
+	conn := w.dial("tcp")
+	tick := time.NewTicker(stall / 20)
+	defer tick.Stop()
+	head := sia(t, 1, "#1234|NBA01")[:25]
+	send(t, conn, head)
+	for seq := uint32(1); seq <= 40; seq++ { // for two stalls
+		<-tick.C
+		rest := sia(t, seq, "#1234|NBA01")[25:]
+		next := sia(t, seq+1, "#1234|NBA01")[:25]
+		send(t, conn, rest+next)
+		expect(t, conn, ackOf(seq))
+	}
+}
+
 func TestIdleConnectionIsClosed(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.FirstByte, c.Idle = 50*time.Millisecond, 50*time.Millisecond })
 	expectClosed(t, w.dial("tcp"))

@@ -119,11 +119,11 @@ func (s *session) read(ctx context.Context) {
 		if n > 0 {
 			waited := s.split.Pending() > 0
 			s.split.Write(buf[:n])
-			more := s.drain(ctx)
+			pieces, more := s.drain(ctx)
 			if !more {
 				return
 			}
-			begun, limit = s.nextLimit(waited, begun)
+			begun, limit = s.nextLimit(waited && pieces == 0, begun)
 		}
 		if err != nil {
 			s.ended(ctx, err)
@@ -133,28 +133,30 @@ func (s *session) read(ctx context.Context) {
 }
 
 // nextLimit: the rest of a frame must come within Stall of its first byte, and
-// the next frame within Idle.
-func (s *session) nextLimit(waited bool, begun time.Time) (time.Time, time.Duration) {
+// the next frame within Idle. same tells that what waits is the frame that began
+// at begun: on a busy connection every read may end inside another one.
+func (s *session) nextLimit(same bool, begun time.Time) (time.Time, time.Duration) {
 	switch {
 	case s.split.Pending() == 0:
 		return time.Now(), s.r.cfg.Idle
-	case waited:
+	case same:
 		return begun, s.r.cfg.Stall
 	}
 	return time.Now(), s.r.cfg.Stall
 }
 
-// drain handles the frames at hand; false when the connection is to be closed.
-func (s *session) drain(ctx context.Context) bool {
-	for {
+// drain handles the pieces at hand and counts them; more is false when the
+// connection is to be closed.
+func (s *session) drain(ctx context.Context) (pieces int, more bool) {
+	for ; ; pieces++ {
 		piece, verdict, ok := s.split.Next()
 		if !ok {
-			return true
+			return pieces, true
 		}
 		select {
 		case s.room <- struct{}{}:
 		case <-ctx.Done():
-			return false
+			return pieces, false
 		}
 		s.flying.Add(1)
 		if s.handle(piece, verdict) {
@@ -162,7 +164,7 @@ func (s *session) drain(ctx context.Context) bool {
 		}
 		if s.bad >= maxBadFrames {
 			s.r.metrics.closed.WithLabelValues("bad-frames").Inc()
-			return false
+			return pieces, false
 		}
 	}
 }
