@@ -209,6 +209,9 @@ func TestErrors(t *testing.T) {
 		{"reader creates", "CREATE TABLE t (a Int8) ENGINE = Memory", true, nil, 500, "164"},
 		{"reader sets readonly", "CREATE TABLE t (a Int8) ENGINE = Memory", true, url.Values{"readonly": {"0"}}, 500, "164"},
 		{"reader inserts", "INSERT INTO t VALUES (1)", true, nil, 500, "164"},
+		{"reader stops merges", "SYSTEM STOP MERGES", true, nil, 500, "164"},
+		{"reader kills", "KILL QUERY WHERE user != ''", true, nil, 500, "164"},
+		{"reader kills a mutation", "/* x */ kill MUTATION WHERE 1", true, nil, 500, "164"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			resp, body := ask(t, l, x.reader, x.values, strings.NewReader(x.sql), nil)

@@ -109,6 +109,11 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request, began time.Time)
 	if err != nil {
 		return err
 	}
+	if req.reader {
+		if err := st.checkReader(); err != nil {
+			return err
+		}
+	}
 	c, release, err := s.prepare(req, began)
 	if err != nil {
 		return err

@@ -36,6 +36,18 @@ var outside = wordSet(`file fileCluster url urlCluster s3 s3Cluster gcs hdfs hdf
 	s3queue azurequeue filesystem datalakecatalog materializedpostgresql materializedmysql externaldistributed
 	oss cosn arrowflight prometheusquery catboostEvaluate hive filelog disk http clickhouse cassandra library`)
 
+// readerVerbs begin what the reader may ask. The engine's readonly stops what
+// writes, but lets KILL and SYSTEM STOP MERGES pass.
+var readerVerbs = wordSet(`SELECT WITH FROM SHOW DESCRIBE DESC EXPLAIN EXISTS CHECK USE SET`)
+
+// checkReader refuses what the reader may not ask.
+func (s *statement) checkReader() error {
+	if readerVerbs[strings.ToLower(s.verb)] {
+		return nil
+	}
+	return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode: %s is not for this user", ReaderUser, s.verb)
+}
+
 func wordSet(s string) map[string]bool {
 	set := map[string]bool{}
 	for _, w := range strings.Fields(s) {
