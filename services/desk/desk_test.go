@@ -384,6 +384,14 @@ func TestRefusalsByReason(t *testing.T) {
 	}
 }
 
+func TestALongWaitIsTheLongestNotNone(t *testing.T) {
+	for _, wait := range []string{"30", "31", "10000000000", "9223372036854775807"} {
+		if got, err := waitOf("wait="+wait, 0); got != maxWait || err != nil {
+			t.Errorf("wait=%s: %s, %v", wait, got, err)
+		}
+	}
+}
+
 func TestWithoutAnOutcomeInTimeTheAnswerIsPendingThenThere(t *testing.T) {
 	o := newOffice(t)
 	got := o.act("k", OperatorAction{Act: "claim", Incident: incident}, "Prefer", "wait=0")

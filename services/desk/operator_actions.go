@@ -258,7 +258,8 @@ func waitOf(prefer string, otherwise time.Duration) (time.Duration, error) {
 		if err != nil || n < 0 {
 			return 0, problem.New(problem.BadRequest, "Prefer: "+p+": wait is a number of seconds from 0 to 30")
 		}
-		return min(time.Duration(n)*time.Second, maxWait), nil
+		// Bounded before it is multiplied: a large number would come out negative.
+		return time.Duration(min(n, int(maxWait/time.Second))) * time.Second, nil
 	}
 	return otherwise, nil
 }
