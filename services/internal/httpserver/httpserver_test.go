@@ -117,6 +117,20 @@ func TestValidationErrorsAreProblemsInTheReadersLanguage(t *testing.T) {
 	}
 }
 
+func TestARefusedBodyIsNotSentBackWhole(t *testing.T) {
+	s := newServer(t)
+	huma.Post(s.API(), "/api/v1/thing", func(context.Context, *struct{ Body map[string]string }) (*struct{}, error) {
+		return nil, nil
+	})
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/thing", strings.NewReader(strings.Repeat("[", 100_000)))
+	r.Header.Set("Content-Type", "application/json")
+	w := do(s, r)
+	body, err := io.ReadAll(w.Body)
+	if err != nil || w.StatusCode != http.StatusBadRequest || len(body) > 1_000 {
+		t.Errorf("status %d with %d bytes, %v, want 400 with few", w.StatusCode, len(body), err)
+	}
+}
+
 func TestEachProblemTypeHasAPage(t *testing.T) {
 	s := newServer(t)
 	r := httptest.NewRequest(http.MethodGet, "/problems/already-claimed", nil)

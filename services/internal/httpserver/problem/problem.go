@@ -107,12 +107,27 @@ func fromStatus(status int, message string, errs ...error) huma.StatusError {
 		switch {
 		case err == nil:
 		case errors.As(err, &d):
-			p.Errors = append(p.Errors, d.ErrorDetail())
+			p.Errors = append(p.Errors, bounded(d.ErrorDetail()))
 		default:
 			p.Errors = append(p.Errors, &huma.ErrorDetail{Message: err.Error()})
 		}
 	}
 	return p
+}
+
+// maxValue bounds, in bytes of JSON, a refused value that is shown again: it may
+// be a whole body of megabytes.
+const maxValue = 256
+
+// bounded leaves out a value that is too long to help anyone.
+func bounded(d *huma.ErrorDetail) *huma.ErrorDetail {
+	raw, err := json.Marshal(d.Value)
+	if err == nil && len(raw) <= maxValue {
+		return d
+	}
+	short := *d
+	short.Value = nil
+	return &short
 }
 
 func localise(ctx huma.Context, _ string, v any) (any, error) {
