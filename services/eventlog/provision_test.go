@@ -83,7 +83,7 @@ func provisionTwice(t *testing.T, l log) {
 	}
 	for _, c := range []struct{ topic, key, want string }{
 		{topics.Events, "cleanup.policy", "delete"},
-		{topics.Events, "retention.ms", "604800000"},
+		{topics.Events, "retention.ms", "-1"},
 		{topics.Events, "max.message.bytes", "1048588"},
 		{topics.SiteStates, "cleanup.policy", "compact"},
 		{topics.Checkpoints, "retention.ms", "-1"},
@@ -109,7 +109,7 @@ func driftIsCorrected(t *testing.T, l log) {
 	if report := l.provision(t); len(report.Actions) != 1 {
 		t.Errorf("it did %q", report.Actions)
 	}
-	eventually(t, "it is corrected", func() bool { return l.setting(t, topics.Events, "retention.ms") == "604800000" })
+	eventually(t, "it is corrected", func() bool { return l.setting(t, topics.Events, "retention.ms") == "-1" })
 }
 
 func partitionCountIsRefused(t *testing.T, l log) {

@@ -188,22 +188,24 @@ type instance struct {
 	done chan error
 	cut  *atomic.Bool
 	net  *connections
-	// cutAtEnd cuts the network once, right after an EndTxn request has left:
-	// the broker acts on it, its answer never comes.
-	cutAtEnd atomic.Bool
+	// cutAfter holds a request key plus one: the network is cut once, right after
+	// such a request has left. The broker acts on it, its answer never comes.
+	cutAfter atomic.Int32
 }
 
-// endWatcher is a connection that sees EndTxn requests leave.
-type endWatcher struct {
+// watcher is a connection that sees requests leave.
+type watcher struct {
 	net.Conn
 	in *instance
 }
 
-func (c endWatcher) Write(b []byte) (int, error) {
+func (c watcher) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	const keyAt = 4
-	if len(b) > keyAt+2 && binary.BigEndian.Uint16(b[keyAt:]) == uint16(kmsg.EndTxn) && c.in.cutAtEnd.CompareAndSwap(true, false) {
-		c.in.sever()
+	if len(b) > keyAt+2 {
+		if key := int32(binary.BigEndian.Uint16(b[keyAt:])); c.in.cutAfter.CompareAndSwap(key+1, 0) {
+			c.in.sever()
+		}
 	}
 	return n, err
 }
@@ -236,7 +238,7 @@ func (w *world) start(name string) *instance {
 			in.net.open = append(in.net.open, c)
 			in.net.mu.Unlock()
 		}
-		return endWatcher{c, in}, err
+		return watcher{c, in}, err
 	}), kgo.RetryTimeout(500 * time.Millisecond)}
 	p, err := New(Config{Instance: name, NewFold: newTally, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond}, Deps{Log: quiet(), Kafka: cfg})
 	if err != nil {
@@ -442,7 +444,7 @@ func TestLostAnswerOfTheEndIsLookedUp(t *testing.T) {
 		w := newWorld(t, 20+round)
 		in := w.start("a")
 		w.live(2)
-		in.cutAtEnd.Store(true)
+		in.cutAfter.Store(int32(kmsg.EndTxn) + 1)
 		w.feed(3)
 		deadline, done := context.WithTimeout(t.Context(), 20*time.Second)
 		for !in.cut.Load() {
@@ -458,6 +460,34 @@ func TestLostAnswerOfTheEndIsLookedUp(t *testing.T) {
 		w.live(3)
 		w.check()
 	}
+}
+
+// A stop does not wait for a Kafka that does not answer; nothing is lost by it.
+func TestStopWithoutKafkaIsBounded(t *testing.T) {
+	w := newWorld(t, 30)
+	in := w.start("a")
+	w.live(2)
+	in.cutAfter.Store(int32(kmsg.Produce) + 1)
+	w.feed(3)
+	deadline, done := context.WithTimeout(t.Context(), 20*time.Second)
+	defer done()
+	for !in.cut.Load() {
+		if pause(deadline, time.Millisecond) != nil {
+			t.Fatal("nothing was produced")
+		}
+	}
+	in.stop()
+	select {
+	case err := <-in.done:
+		if err != nil {
+			t.Errorf("the stop gave %v", err)
+		}
+	case <-time.After(4 * stopPatience):
+		t.Fatal("it does not stop")
+	}
+	w.start("a")
+	w.live(2)
+	w.check()
 }
 
 // A zombie: cut off, its partitions taken over by another, then back.

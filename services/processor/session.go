@@ -149,21 +149,21 @@ func (s *session) restore(ctx context.Context, number int32, epoch uint64) {
 
 // run is the loop: take in what is restored, poll, fold, commit.
 func (s *session) run(ctx context.Context) error {
+	ending, done := lingering(ctx, stopPatience)
+	defer done()
 	for {
 		if err := s.takeRestored(); err != nil {
 			return err
 		}
 		s.dropGone()
 		if ctx.Err() != nil {
-			last, done := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
-			defer done()
-			return s.commit(last)
+			return s.commit(ending)
 		}
 		if err := s.poll(ctx); err != nil {
 			return err
 		}
 		if s.due() {
-			if err := s.commit(context.WithoutCancel(ctx)); err != nil {
+			if err := s.commit(ending); err != nil {
 				return err
 			}
 		}
@@ -172,6 +172,18 @@ func (s *session) run(ctx context.Context) error {
 			s.gts.AllowRebalance()
 		}
 	}
+}
+
+// lingering ends a while after ctx does. A transaction is not cut off in the
+// middle for a stop, whose outcome would be unknown, unless Kafka does not
+// answer; then the next start looks up what became of it.
+func lingering(ctx context.Context, patience time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(patience, cancel)
+		context.AfterFunc(out, func() { timer.Stop() })
+	})
+	return out, func() { stop(); cancel() }
 }
 
 func (s *session) takeRestored() error {
@@ -333,6 +345,9 @@ func (s *session) transact(ctx context.Context, touched []*partition) (bool, err
 			return false, err
 		}
 		s.gts.Produce(ctx, s.outgoing(record), promise.Promise())
+	}
+	if err := s.cl.Flush(ctx); err != nil { // Err would wait for an absent Kafka for ever
+		return false, fmt.Errorf("send the outputs: %w", err)
 	}
 	failed := promise.Err()
 	if failed != nil {
