@@ -61,6 +61,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"the engine is not installed":     {[]string{"VIGIE_CHDB_LIB=/nonexistent"}, up(), exitMissing, []string{"make setup"}},
 		"there is no Java":                {[]string{"VIGIE_JAVA=/nonexistent"}, up(), exitMissing, []string{"Java 17", "--ephemeral"}},
 		"an unknown command":              {nil, []string{"fly"}, exitUsage, []string{"fly", "--help"}},
+		"an unknown subcommand":           {nil, []string{"verify", "warehose"}, exitUsage, []string{"warehose", "vigie verify --help"}},
+		"no subcommand":                   {nil, []string{"verify"}, exitUsage, []string{"vigie verify --help"}},
 		"an unknown flag":                 {nil, []string{"up", "--fast"}, exitUsage, []string{"--fast", "vigie up --help"}},
 		"a word too many":                 {nil, []string{"up", "now"}, exitUsage, []string{"now", "--help"}},
 		"a port that is none":             {nil, up("--http-port", "99999"), exitUsage, []string{"--http-port", "65535"}},

@@ -29,7 +29,7 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := newRoot().ExecuteContext(ctx)
-	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
+	if err != nil && !errors.As(err, new(usageError)) && strings.HasPrefix(err.Error(), "unknown command") {
 		err = usageError{fmt.Errorf("%w; see `vigie --help`", err)} // found before any command could say so
 	}
 	if err != nil {
@@ -93,6 +93,12 @@ func strictArgs(c *cobra.Command) {
 			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 		}
 		return nil
+	}
+	if c.HasSubCommands() && !c.Runnable() {
+		// Without this a mistyped subcommand prints help and succeeds: a proof that proved nothing.
+		c.RunE = func(cmd *cobra.Command, _ []string) error {
+			return usageError{fmt.Errorf("%s does nothing by itself; see `%s --help`", cmd.CommandPath(), cmd.CommandPath())}
+		}
 	}
 	for _, sub := range c.Commands() {
 		strictArgs(sub)
