@@ -66,9 +66,11 @@ const (
 	// maxBadFrames on one TCP connection before it is closed.
 	maxBadFrames = 16
 	// datagramWorkers work in parallel, each source on one of them, each with a
-	// queue of datagramQueue; past it datagrams are dropped, as networks do.
-	datagramWorkers = 4
-	datagramQueue   = 2048
+	// queue of datagramQueue; past it datagrams are dropped, as networks do. They
+	// are many because a new account's key is on the disk before its worker goes
+	// on: together they share one write, and a known panel waits behind few.
+	datagramWorkers = 64
+	datagramQueue   = 128
 	// maxDatagram may hold more than one frame.
 	maxDatagram = 8 << 10
 	// datagramAnswers wait to be sent over UDP.

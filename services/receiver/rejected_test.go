@@ -1,9 +1,14 @@
 package receiver
 
 import (
+	"fmt"
+	"net"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/receiver/dc09"
@@ -162,5 +167,37 @@ func TestWindows1252TextIsTaken(t *testing.T) {
 	text, err := w.vault.Unseal(events[0].GetAlarmRaised().GetSignal().GetText(), vault.AAD(vault.FieldText, events[0].GetFingerprint()))
 	if err != nil || string(text) != "Détecteur café €" {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// A flood of accounts that nobody knows costs a key each. Were each a write to
+// the disk, known panels would wait behind seconds of them.
+func TestNewAccountsOverUDPShareTheWritesOfTheirKeys(t *testing.T) {
+	w := newWorld(t, nil)
+	const flood, sockets = 1600, 64
+	conns := make([]net.Conn, sockets)
+	for i := range conns {
+		conns[i] = w.dial("udp")
+	}
+	for i := range flood {
+		send(t, conns[i%sockets], frame(t, dc09.Frame{Token: "SIA-DCS", Sequence: 1, Account: fmt.Sprintf("%06X", 0x900000+i), Data: []byte("|NBA01")}))
+	}
+	conn := w.dial("udp")
+	send(t, conn, sia(t, 1, "#1234|NBA01"))
+	expect(t, conn, ackOf(1))
+	w.stop()
+	db, err := bbolt.Open(filepath.Join(w.keys, "keys.db"), 0o600, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.View(func(tx *bbolt.Tx) error {
+		keys := tx.Bucket([]byte("keys")).Stats().KeyN
+		if keys < flood/4 || tx.ID() > keys/8 {
+			t.Errorf("%d keys took %d writes, want at least 8 keys a write", keys, tx.ID())
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

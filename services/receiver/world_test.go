@@ -45,6 +45,7 @@ type world struct {
 	cluster *kfake.Cluster
 	kafka   eventlog.Config
 	vault   *vault.Vault
+	keys    string // directory of the vault
 	r       *Receiver
 	reg     *prometheus.Registry
 	// stopReceiver ends the receiver only; stop ends all.
@@ -57,8 +58,8 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, cluster: cluster, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}, reg: prometheus.NewRegistry()}
-	if w.vault, err = vault.Open(t.TempDir()); err != nil {
+	w := &world{t: t, cluster: cluster, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}, reg: prometheus.NewRegistry(), keys: t.TempDir()}
+	if w.vault, err = vault.Open(w.keys); err != nil {
 		t.Fatal(err)
 	}
 	w.bind("1234", boundSite)
