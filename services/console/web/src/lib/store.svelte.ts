@@ -97,6 +97,7 @@ export class Store {
         for (const s of page.sites) this.takeSite(s, false)
       }
       this.forgetUnseen(load)
+      this.paint() // what is loaded shows at once: an empty queue must never flash
       this.loaded = true
     } catch {
       setTimeout(() => load === this.load && void this.reload(), RELOAD_MS)
