@@ -27,6 +27,8 @@ func TestSIABlocks(t *testing.T) {
 			[]SIAEvent{{Code: "OP", Address: "14", Area: "2", Time: "04:26:33", Text: []byte("Sectie uitgeschakeld")}}},
 		{"#1234|Nri1BA3^keuken^|AInbraak", "1234", []SIAEvent{{Code: "BA", Address: "3", Area: "1", Text: []byte("keuken; Inbraak")}}},
 		{"#1234|Nri1A/BA3", "1234", []SIAEvent{{Code: "BA", Address: "3", Area: "1A"}}},
+		{"#1234|NriZ/BA01", "1234", []SIAEvent{{Code: "BA", Address: "01", Area: "Z"}}},
+		{"#1234|Nri1_z/BA01", "1234", []SIAEvent{{Code: "BA", Address: "01", Area: "1_z"}}},
 		{"#1234|NriA/BA3", "1234", []SIAEvent{{Code: "BA", Address: "3", Area: "A"}}},
 		{"#1234|NRP", "1234", []SIAEvent{{Code: "RP"}}},
 		{"#1234|BA01", "1234", []SIAEvent{{Code: "BA", Address: "01"}}},

@@ -203,6 +203,13 @@ func (p *siaParser) modifier() *Error {
 			end++
 		}
 	}
+	// "riZ/": whatever else stands before the slash is the value too: a panel's
+	// odd name for an area must not cost the alarm its meaning.
+	if code := end+1 < len(p.data) && isUpper(p.data[end]) && isUpper(p.data[end+1]); !code && end < len(p.data) && bytes.IndexByte([]byte("/^*| "), p.data[end]) < 0 {
+		if n := bytes.IndexAny(p.data[end:], "/^*|"); n >= 0 {
+			end += n
+		}
+	}
 	value := string(p.data[p.at:end])
 	p.at = end
 	switch name {
