@@ -71,11 +71,10 @@ const (
 
 // Archiver is inert until Run.
 type Archiver struct {
-	cfg      Config
-	deps     Deps
-	metrics  *metrics
-	consumer *eventlog.Consumer
-	ready    chan struct{}
+	cfg     Config
+	deps    Deps
+	metrics *metrics
+	ready   chan struct{}
 }
 
 // New returns an archiver that does nothing yet, or says what is wrong with the

@@ -53,15 +53,6 @@ func rowsOf[T table](b *block, make func() T) T {
 	return fresh
 }
 
-// rows is how many rows all tables have.
-func (b *block) rows() int {
-	n := 0
-	for _, t := range b.order {
-		n += t.rows()
-	}
-	return n
-}
-
 // record is a decoded record: how many units it has, and how they become rows.
 type record struct {
 	units uint32

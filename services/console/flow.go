@@ -31,9 +31,9 @@ type flow struct {
 }
 
 type counts struct {
-	atMS                int64
-	events, heartbeats  uint64
-	records, detections uint64
+	atMS               int64
+	events, heartbeats uint64
+	records            uint64
 }
 
 // part is a partition of vigie.events.

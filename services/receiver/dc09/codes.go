@@ -204,6 +204,7 @@ func CIDMeaning(e CIDEvent) (Meaning, bool) {
 		}
 	case KindAlarm, KindFault, KindTamper, KindBypass:
 		m.Restore = restore
+	default: // the others have no restoral
 	}
 	return m, true
 }

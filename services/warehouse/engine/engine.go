@@ -201,7 +201,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = h.Close()
 	}
-	<-failed
+	_ = <-failed // Serve has returned
 	return err
 }
 

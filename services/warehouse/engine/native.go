@@ -11,9 +11,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
 )
 
-// revisionCustom is the first revision whose columns carry a serialization byte.
-const revisionCustom = 54454
-
 // transcode turns Native blocks as the library writes them (revision 0) into
 // those of the client's revision.
 func transcode(in []byte, revision uint64) ([]byte, error) {
