@@ -201,7 +201,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = h.Close()
 	}
-	_ = <-failed // Serve has returned
+	<-failed //nolint:errcheck // Serve has returned; only that matters
 	return err
 }
 
