@@ -490,6 +490,29 @@ func TestStopWithoutKafkaIsBounded(t *testing.T) {
 	w.check()
 }
 
+// The coordinator goes away while a commit waits for its heartbeat, and comes
+// back: the group's loop and the commit must not wait for each other for ever.
+func TestCoordinatorLostInACommitDoesNotHang(t *testing.T) {
+	w := newWorld(t, 40)
+	in := w.start("a")
+	w.live(2)
+	in.cutAfter.Store(int32(kmsg.Heartbeat) + 1)
+	w.feed(3)
+	deadline, done := context.WithTimeout(t.Context(), 20*time.Second)
+	defer done()
+	for !in.cut.Load() {
+		if pause(deadline, time.Millisecond) != nil {
+			t.Fatal("no heartbeat was sent")
+		}
+	}
+	if pause(deadline, 2*time.Second) != nil { // longer than the client retries
+		t.Fatal("too late")
+	}
+	in.cut.Store(false)
+	w.live(3)
+	w.check()
+}
+
 // A zombie: cut off, its partitions taken over by another, then back.
 func TestZombiesOutputsNeverShow(t *testing.T) {
 	w := newWorld(t, 9)

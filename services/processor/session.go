@@ -25,6 +25,11 @@ const (
 	restoreWorkers = 4
 	// stopPatience is how long a stop waits for its last commit.
 	stopPatience = 5 * time.Second
+	// endPatience bounds a transaction from our side, as the broker's time-out
+	// does from its own. It must: End waits for a heartbeat, the group's loop that
+	// would send it may wait, after an error, to tell that our partitions are lost,
+	// and that waits for End. The rebuilt client looks up what became of it.
+	endPatience = 5 * time.Second
 	// initPatience is how long the coordinator may take to end our last
 	// transaction when the client starts.
 	initPatience = 60 * time.Second
@@ -308,6 +313,8 @@ func (s *session) commit(ctx context.Context) error {
 	}
 	slices.SortFunc(touched, func(a, b *partition) int { return int(a.number - b.number) })
 	start := time.Now()
+	ctx, done := context.WithTimeout(ctx, endPatience)
+	defer done()
 	committed, err := s.transact(ctx, touched)
 	if err != nil {
 		return fmt.Errorf("end the transaction: %w", err)
