@@ -19,6 +19,7 @@ import (
 	"github.com/open-vigie/vigie/services/archiver"
 	"github.com/open-vigie/vigie/services/panel"
 	"github.com/open-vigie/vigie/services/processor"
+	"github.com/open-vigie/vigie/services/sitefold"
 	"github.com/open-vigie/vigie/services/warehouse"
 )
 
@@ -229,7 +230,7 @@ func (in *installationUnderTest) wantOracle() {
 	}
 	compared := 0
 	for p, records := range in.topic(topics.Events) {
-		want, err := processor.Replay(p, siteFolds(discard())(), records)
+		want, err := processor.Replay(p, sitefold.New(discard())(), records)
 		if err != nil {
 			in.t.Fatal(err)
 		}

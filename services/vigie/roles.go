@@ -17,6 +17,7 @@ import (
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/processor"
 	"github.com/open-vigie/vigie/services/receiver"
+	"github.com/open-vigie/vigie/services/sitefold"
 	"github.com/open-vigie/vigie/services/warehouse"
 )
 
@@ -46,7 +47,7 @@ func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *
 
 // startProcessor starts one member of the group that folds the log.
 func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error {
-	p, err := processor.New(processor.Config{Instance: s.cfg.Processor.Instance, NewFold: siteFolds(s.log)},
+	p, err := processor.New(processor.Config{Instance: s.cfg.Processor.Instance, NewFold: sitefold.New(s.log)},
 		processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka})
 	if err != nil {
 		return err

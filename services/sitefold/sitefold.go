@@ -1,4 +1,8 @@
-package main
+// Package sitefold runs the fold of a site in the engine: package alarm is pure
+// and knows no engine, the processor knows no alarms; here they meet. The
+// processor role and everybody who checks it from outside (the kill tests, the
+// load lab's oracle) fold by the same code.
+package sitefold
 
 import (
 	"log/slog"
@@ -9,9 +13,9 @@ import (
 	"github.com/open-vigie/vigie/services/processor"
 )
 
-// siteFolds makes the folds of sites as the engine runs them: package alarm is
-// pure and knows no engine, the engine knows no alarms; here they meet.
-func siteFolds(log *slog.Logger) func() processor.Fold {
+// New makes the folds of sites as the engine runs them, one a partition. A fold
+// that fails on a site is told to log once and goes on by a minimal rule.
+func New(log *slog.Logger) func() processor.Fold {
 	return func() processor.Fold { return &siteFold{fold: alarm.NewFold(), log: log} }
 }
 
