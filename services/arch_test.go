@@ -97,3 +97,19 @@ func TestSchemasImportNoService(t *testing.T) {
 		}
 	}
 }
+
+// What stands outside is an honest client: it uses nothing that a third party
+// could not. The named queries and the pure core are for everybody.
+func TestOutsidersUseNothingInternal(t *testing.T) {
+	outside := []string{"dashboards", "loadtest", "docs"}
+	for _, p := range packages(t) {
+		if !slices.ContainsFunc(outside, func(dir string) bool { return under(p.ImportPath, dir) }) {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if under(strings.TrimPrefix(imported, module), "services/internal") {
+				t.Errorf("%s imports %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
