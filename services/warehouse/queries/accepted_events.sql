@@ -1,5 +1,10 @@
 -- Accepted events by kind: those of panels less the ones heard again, the acts
 -- of people less the ones refused or repeated.
+-- param from Int64 time start of the range
+-- param to Int64 time end of the range
+-- column kind - name of the event's body
+-- column origin - panel or user
+-- column events count accepted events
 SELECT toString(kind) AS kind, toString(origin) AS origin, count() AS events
 FROM {db}.events
 WHERE origin IN ('panel', 'user')

@@ -13,9 +13,14 @@ type ClosedSite struct {
 	CommunicationLost bool      `ch:"communication_lost"`
 	Storm             bool      `ch:"storm"`
 	OpenIncidents     uint64    `ch:"open_incidents"`
+	ClosedForMS       int64     `ch:"closed_for_ms"`
+	Protected         bool      `ch:"protected"`
+	// NotProtected is the reason, "" when the site is protected.
+	NotProtected string `ch:"not_protected"`
 }
 
-// SitesClosedAroundTheClock lists the sites that are closed around the clock now.
-func SitesClosedAroundTheClock() Call[ClosedSite] {
-	return call[ClosedSite]("sites_closed_around_the_clock", nil)
+// SitesClosedAroundTheClock lists the sites that are closed around the clock as
+// of a time, those that are not protected first.
+func SitesClosedAroundTheClock(to time.Time) Call[ClosedSite] {
+	return call[ClosedSite]("sites_closed_around_the_clock", until(to))
 }

@@ -1,0 +1,1 @@
+multiIf(class != '', toString(class), kind = 'tamper', 'tamper', 'not_configured')

@@ -1,0 +1,1 @@
+arrayJoin(range(intDiv({from:Int64}, {bucket_ms:Int64}), intDiv({to:Int64} + {bucket_ms:Int64} - 1, {bucket_ms:Int64})))

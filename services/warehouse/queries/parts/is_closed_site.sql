@@ -1,0 +1,1 @@
+(NOT deleted AND closure IN ('detected', 'declared', 'end_to_confirm'))

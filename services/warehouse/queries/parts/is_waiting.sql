@@ -1,0 +1,1 @@
+(NOT deleted AND claimed_by = '' AND status NOT IN ('closed', 'parked'))
