@@ -26,9 +26,9 @@ const (
 	// was read, not of the standard.
 	UDPTries, TCPTries = 5, 3
 	UDPWait, TCPWait   = time.Second, 5 * time.Second
-	// LateBound: a message that leaves later than this, although its panel was
-	// free, was held up by the generator itself.
-	LateBound = 20 * time.Millisecond
+	// DefaultLateBound: a message that leaves later than this, although its panel
+	// was free, was held up by the generator itself.
+	DefaultLateBound = 20 * time.Millisecond
 	// maxQueue of messages that wait in one panel; past it they are not sent.
 	maxQueue = 1_024
 	// scanEvery is the pace at which silences are noticed.
@@ -63,6 +63,8 @@ type Config struct {
 	Duration time.Duration
 	// FirstSequence is what every panel has counted to before this schedule.
 	FirstSequence uint32
+	// LateBound takes the place of DefaultLateBound when it is not 0.
+	LateBound time.Duration
 	// Break makes the driver lie on purpose, to prove that it is caught.
 	Break Break
 }
@@ -112,6 +114,9 @@ type flight struct {
 
 // New makes a driver that has sent nothing.
 func New(cfg Config) *Driver {
+	if cfg.LateBound <= 0 {
+		cfg.LateBound = DefaultLateBound
+	}
 	d := &Driver{cfg: cfg, byAccount: make(map[string]int, len(cfg.Panels)), panels: make([]panel, len(cfg.Panels)), recorder: NewRecorder(cfg.Duration)}
 	for i, p := range cfg.Panels {
 		d.byAccount[p.Account] = i
@@ -185,7 +190,7 @@ func (d *Driver) offer(m scenario.Message) {
 	switch {
 	case !p.busy:
 		now := d.now()
-		if now-m.Due > LateBound {
+		if now-m.Due > d.cfg.LateBound {
 			d.result.Late++
 			d.result.Latest = max(d.result.Latest, now-m.Due)
 		}

@@ -63,7 +63,7 @@ type Result struct {
 	Polls []Polls
 	// Offered and Acknowledged by class.
 	Offered, Acknowledged [scenario.Classes]int
-	// Late left more than LateBound after their time although their panel was
+	// Late left more than Config.LateBound after their time although their panel was
 	// free; Latest is the worst of them.
 	Late   int
 	Latest time.Duration

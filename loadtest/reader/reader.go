@@ -182,3 +182,19 @@ func (l *Log) Follow(ctx context.Context, names []string, begun func(), each fun
 		})
 	}
 }
+
+// Version is the broker's, as far as its protocol tells; "" when it does not.
+func (l *Log) Version() string {
+	ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
+	defer done()
+	versions, err := kadm.NewClient(l.admin).ApiVersions(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, v := range versions.Sorted() {
+		if v.Err == nil {
+			return v.VersionGuess()
+		}
+	}
+	return ""
+}
