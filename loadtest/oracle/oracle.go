@@ -340,3 +340,9 @@ func inOffset(r *kgo.Record) int64 {
 	}
 	return -1
 }
+
+// PollsWrong are polls lost or foreign.
+func (f *Findings) PollsWrong() int { return f.PollsLost + f.PollsForeign }
+
+// OutputsWrong are derived records that differ or are missing.
+func (f *Findings) OutputsWrong() int { return f.Differ + f.Missing }
