@@ -1,0 +1,99 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+)
+
+// word is a value as the tables of the warehouse have it, what people read, and
+// its colour: red and orange are kept for what asks for action.
+type word struct {
+	value, shown, colour string
+}
+
+var classes = []word{
+	{"hold_up", "Hold-up", "dark-purple"}, {"duress", "Duress", "purple"}, {"fire", "Fire", "dark-yellow"},
+	{"sprinkler", "Sprinkler", "yellow"}, {"medical", "Medical", "light-purple"}, {"lone_worker", "Lone worker", "super-light-purple"},
+	{"gas", "Gas", "light-yellow"}, {"tamper", "Tamper", "dark-green"}, {"jamming", "Jamming", "green"},
+	{"substitution", "Substitution", "light-green"}, {"intrusion", "Intrusion", "blue"}, {"intrusion_confirmed", "Confirmed intrusion", "dark-blue"},
+	{"technical_critical", "Technical, critical", "semi-dark-green"}, {"technical_comfort", "Technical", "super-light-green"},
+	{"mains", "Mains", "super-light-yellow"}, {"battery", "Battery", "semi-dark-yellow"}, {"communication", "Communication", "light-blue"},
+	{"zone_fault", "Zone fault", "super-light-blue"}, {"test", "Test", "text"}, {"information", "Information", "text"},
+	{"not_configured", "Event not configured", "semi-dark-purple"},
+}
+
+var kinds = []word{
+	{"path_late", "Path late", "light-blue"}, {"path_lost", "Path lost", "blue"}, {"communication_lost", "Communication lost", "dark-blue"},
+	{"alarm_storm", "Alarm storm", "purple"}, {"closed_around_the_clock", "Closed around the clock", "green"},
+	{"unknown_account", "Unknown account", "dark-yellow"}, {"answer_late", "Answer late", "light-purple"},
+	{"answer_missed", "Answer missed", "dark-purple"}, {"binding_refused", "Account already bound", "light-yellow"},
+}
+
+var reasons = []word{
+	{"communication_lost", "Communication lost", "red"}, {"closed_not_armed", "Closed, not armed", "red"},
+	{"degraded", "Handled by minimal rules", "orange"}, {"inhibited", "Armed with zones left out", "orange"},
+	{"never_heard", "Declared, never heard", "orange"}, {"path_lost", "One path lost", "orange"},
+}
+
+var closures = []word{
+	{"detected", "Detected", "blue"}, {"declared", "Declared", "purple"}, {"end_to_confirm", "End to confirm", "dark-yellow"},
+}
+
+var lateness = []word{{"in time", "In time", "text"}, {"at risk", "At risk", "orange"}, {"missed", "Missed", "red"}}
+
+// mapped shows words in the place of values, coloured where it is told.
+func mapped(words []word, coloured bool) []dashboard.ValueMapping {
+	m := dashboard.NewValueMap()
+	for i, w := range words {
+		index := int32(i)
+		result := dashboard.ValueMappingResult{Text: &w.shown, Index: &index}
+		if coloured {
+			result.Color = &w.colour
+		}
+		m.Options[w.value] = result
+	}
+	return []dashboard.ValueMapping{{ValueMap: m}}
+}
+
+// seriesOf names and colours the series of each word. A series' name has its
+// label as a word of its own: \b keeps intrusion off intrusion_confirmed.
+func seriesOf(words []word) []dashboard.DashboardFieldConfigSourceOverrides {
+	var out []dashboard.DashboardFieldConfigSourceOverrides
+	for _, w := range words {
+		out = append(out, dashboard.DashboardFieldConfigSourceOverrides{
+			Matcher:    dashboard.MatcherConfig{Id: "byRegexp", Options: `/\b` + w.value + `\b/`},
+			Properties: []dashboard.DynamicConfigValue{property("displayName", w.shown), fixed(w.colour)},
+		})
+	}
+	return out
+}
+
+// span maps the numbers from one to another, both part of it; nil is endless.
+func span(from, to *float64, shown, colour string) dashboard.ValueMapping {
+	m := dashboard.NewRangeMap()
+	m.Options.From, m.Options.To = from, to
+	m.Options.Result = dashboard.ValueMappingResult{Text: &shown, Color: &colour}
+	return dashboard.ValueMapping{RangeMap: m}
+}
+
+// missing maps a figure that cannot be given.
+func missing(shown string) dashboard.ValueMapping {
+	colour := "text"
+	m := dashboard.NewSpecialValueMap()
+	m.Options.Match = dashboard.SpecialValueMatchNullAndNan
+	m.Options.Result = dashboard.ValueMappingResult{Text: &shown, Color: &colour}
+	return dashboard.ValueMapping{SpecialValueMap: m}
+}
+
+// truth maps false and true.
+func truth(no, noColour, yes, yesColour string) []dashboard.ValueMapping {
+	m := dashboard.NewValueMap()
+	m.Options["false"] = dashboard.ValueMappingResult{Text: &no, Color: &noColour}
+	m.Options["true"] = dashboard.ValueMappingResult{Text: &yes, Color: &yesColour}
+	return []dashboard.ValueMapping{{ValueMap: m}}
+}
+
+func joined(parts ...[]dashboard.DashboardFieldConfigSourceOverrides) []dashboard.DashboardFieldConfigSourceOverrides {
+	return slices.Concat(parts...)
+}
