@@ -85,6 +85,9 @@ func (l *Lab) messages() report.Messages {
 func (l *Lab) curve() []report.Point {
 	var list []report.Point
 	for _, p := range l.recorder.Curve() {
+		if p.From >= l.plan.Duration {
+			break // the last answers of what was due before
+		}
 		alarm, poll := p.Latency[scenario.Alarm], p.Latency[scenario.Poll]
 		list = append(list, report.Point{
 			AtMS: milli(p.From), OfferedRate: float64(p.Offered) / p.Width.Seconds(), AchievedRate: float64(p.Acknowledged) / p.Width.Seconds(),
@@ -123,7 +126,7 @@ func (l *Lab) processes(r *report.Report, samples []measure.Sample) {
 	for i, s := range samples {
 		out := report.Sample{
 			AtMS: milli(s.At), ProcessorRecords: s.ProcessorLag, ArchiverRecords: s.ArchiverLag, ArchiverBehindMS: milli(s.ArchiverAge),
-			Resident: make([]int64, len(r.Processes)),
+			Resident: make([]int64, len(r.Processes)), CPUShare: -1, GeneratorShare: -1,
 		}
 		if s.ArchiverAge < 0 {
 			out.ArchiverBehindMS = -1

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -51,7 +50,7 @@ func cpuModel() string {
 	return ""
 }
 
-// disk names the file system that dir is on, its device, and whether it turns.
+// disk names the file system that dir is on and its device.
 func disk(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -74,17 +73,5 @@ func disk(dir string) string {
 	if device == "" {
 		return ""
 	}
-	return strings.TrimSpace(kind + " on " + device + rotation(device))
-}
-
-func rotation(device string) string {
-	name := strings.TrimRight(filepath.Base(device), "0123456789")
-	b, err := os.ReadFile("/sys/block/" + name + "/queue/rotational")
-	if err != nil {
-		return ""
-	}
-	if turns, _ := strconv.Atoi(strings.TrimSpace(string(b))); turns == 1 {
-		return ", says that it turns"
-	}
-	return ", says that it does not turn"
+	return kind + " on " + device
 }

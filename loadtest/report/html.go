@@ -65,6 +65,7 @@ func (v view) functions() template.FuncMap {
 		"decimal": func(x float64, n int) string { return decimal(x, n, v.Lang) },
 		"length":  length,
 		"bytes":   func(n int64) string { return bytesOf(n, v.Lang) },
+		"rule":    func(name string) string { return v.rule(name) },
 		"text":    func(t Text) string { return t.In(v.Lang) },
 	}
 }
@@ -79,4 +80,17 @@ func (v view) count(n any) string {
 		return fmt.Sprint(n)
 	}
 	return fmt.Sprint(n)
+}
+
+// rule names what was detected as people say it.
+func (v view) rule(name string) string {
+	switch name {
+	case "alarm-storm":
+		return v.word("alarm storm", "emballement d'alarmes")
+	case "closed-around-the-clock":
+		return v.word("closed around the clock", "fermé 24 h sur 24")
+	case "communication-lost":
+		return v.word("communication lost", "liaison perdue")
+	}
+	return name
 }

@@ -169,7 +169,7 @@ type Sample struct {
 	// Resident memory by process, in the order of Report.Processes.
 	Resident []int64 `json:"resident_bytes"`
 	// CPUShare of the installation and of the generator since the sample before,
-	// 0 to 1 of the whole machine.
+	// 0 to 1 of the whole machine; -1 in the first.
 	CPUShare       float64 `json:"cpu_share"`
 	GeneratorShare float64 `json:"generator_cpu_share"`
 }

@@ -210,5 +210,30 @@ func New(c Config) (*Plan, error) {
 			c.Rate, c.Sites, c.Duration, told, 100*pollShare[c.Name])
 	}
 	p.ordinary = left / perAct(c.Name)
+	p.calibrate()
 	return p, nil
+}
+
+// calibrations of the rate: silences, what follows past the end, and acts that
+// find no free site make a plan have other messages than its mean would give.
+const calibrations = 3
+
+// calibrate counts the plan's own messages and moves the rate of ordinary acts
+// until their sum is the one asked for.
+func (p *Plan) calibrate() {
+	for range calibrations {
+		polls, events := 0, 0
+		for m := range p.Messages() {
+			if m.Do == LinkTest {
+				polls++
+			} else {
+				events++
+			}
+		}
+		wanted := p.Rate*p.Duration.Seconds() - float64(polls)
+		fixed := float64(len(p.closing) + len(p.storms)*(StormAlarms+Zones))
+		if got := float64(events) - fixed; got > 0 && wanted > fixed {
+			p.ordinary *= (wanted - fixed) / got
+		}
+	}
 }
