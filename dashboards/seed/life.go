@@ -194,6 +194,8 @@ func (c *centre) rush() {
 			s.open["intrusion"].overlooked = true
 		}
 	})
+	c.at(c.h.End.Add(-14*time.Minute), func() { c.storm(c.closedSite(), kinds[0].e) })
+	c.at(c.h.End.Add(-10*time.Minute), func() { c.fail(c.closedSite(), 1, day) })
 	for _, e := range []Event{{Kind: "alarm_raised", Class: "fire", Code: "FA"}, {Kind: "alarm_raised", Class: "hold_up", Code: "HA"}} {
 		c.at(c.h.End.Add(-c.between(4*time.Second, 25*time.Second)), func() {
 			if s := pick(c, c.sites); !s.silent {
@@ -204,6 +206,16 @@ func (c *centre) rush() {
 	for range 4 + len(c.sites)/80 {
 		c.at(c.h.End.Add(-c.between(0, 4*time.Minute)), func() { c.something(pick(c, c.sites)) })
 	}
+}
+
+// closedSite is one with a single path that is closed around the clock, or any.
+func (c *centre) closedSite() *site {
+	for range 10 * len(c.sites) {
+		if s := pick(c, c.sites); s.state.Closure != "none" && len(s.state.Paths) == 1 && !s.silent {
+			return s
+		}
+	}
+	return pick(c, c.sites)
 }
 
 // strangers are panels that nobody declared.

@@ -18,7 +18,7 @@ SELECT toString(last_class) AS class, count() AS incidents,
     countIf(answered_ms > 0 AND answered_ms <= first_ms) AS within_first,
     countIf(answered_ms > 0 AND answered_ms <= second_ms) AS within_second,
     within_first / incidents AS share_first, within_second / incidents AS share_second,
-    incidents - within_second AS misses, toUInt64(intDiv(incidents * 15, 1000)) AS misses_allowed
+    toUInt64(incidents - within_second) AS misses, toUInt64(intDiv(incidents * 15, 1000)) AS misses_allowed
 FROM
 (
     SELECT incident, argMax(class, kafka_offset) AS last_class, toUnixTimestamp64Milli(max(opened_at)) AS opened,

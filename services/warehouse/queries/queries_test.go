@@ -151,44 +151,6 @@ func TestPipelineCounts(t *testing.T) {
 	}
 }
 
-func TestSitesClosedAroundTheClock(t *testing.T) {
-	db := enginetest.Open(t, enginetest.Shared(t))
-	type state struct {
-		site    uint64
-		offset  uint64
-		closure string
-		since   time.Time
-		deleted bool
-	}
-	r := rand.New(rand.NewPCG(5, 6))
-	var history []state
-	current := map[uint64]state{}
-	for i := range 300 {
-		s := state{site: uint64(r.IntN(40)), offset: uint64(i), closure: []string{"none", "detected", "declared", "end_to_confirm"}[r.IntN(4)],
-			since: from.Add(time.Duration(r.IntN(100)) * time.Second), deleted: r.IntN(10) == 0}
-		history = append(history, s)
-		current[s.site] = s
-	}
-	insert(t, db, "site_states",
-		col("site", "UInt64", each(history, func(s state) uint64 { return s.site })),
-		col("kafka_offset", "UInt64", each(history, func(s state) uint64 { return s.offset })),
-		col("label", "String", each(history, func(s state) string { return fmt.Sprint("site ", s.site) })),
-		col("closure", "LowCardinality(String)", each(history, func(s state) string { return s.closure })),
-		col("closed_since", typeTime, each(history, func(s state) time.Time { return s.since })),
-		col("deleted", "Bool", each(history, func(s state) bool { return s.deleted })))
-	var want []queries.ClosedSite
-	for _, s := range current {
-		if s.closure != "none" && !s.deleted {
-			want = append(want, queries.ClosedSite{Site: s.site, Label: fmt.Sprint("site ", s.site), Closure: s.closure, ClosedSince: s.since,
-				ClosedForMS: to.Sub(s.since).Milliseconds(), NotProtected: "closed_not_armed"})
-		}
-	}
-	slices.SortFunc(want, func(a, b queries.ClosedSite) int {
-		return cmp.Or(a.ClosedSince.Compare(b.ClosedSince), cmp.Compare(a.Site, b.Site))
-	})
-	same(t, ask(t, db, queries.SitesClosedAroundTheClock(to)), want)
-}
-
 func TestOpenDetections(t *testing.T) {
 	db := enginetest.Open(t, enginetest.Shared(t))
 	type change struct {
@@ -274,21 +236,4 @@ func TestAnswerTimesByClass(t *testing.T) {
 		want = append(want, w)
 	}
 	same(t, ask(t, db, queries.AnswerTimesByClass(from, to)), want)
-}
-
-func TestEveryQueryRunsOnAnEmptyWarehouse(t *testing.T) {
-	db := enginetest.Open(t, enginetest.Shared(t))
-	for _, name := range queries.Names() {
-		q, _ := queries.Named(name)
-		args := map[string]string{}
-		for _, p := range q.Params {
-			args[p.Name] = map[string]string{"from": "1", "to": "2", "bucket_ms": "3", "window_ms": "4", "limit": "5"}[p.Name]
-		}
-		table, err := queries.Run(context.Background(), db.Conn(), db.Database(), name, args)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		t.Log(name, table.Rows(), table.Columns)
-	}
 }
