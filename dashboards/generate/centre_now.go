@@ -30,6 +30,9 @@ func numbered(b *dashboard.DashboardBuilder) (dashboard.Dashboard, error) {
 		id := uint32(i + 1)
 		d.Panels[i].Panel.Id = &id
 	}
+	for i := range d.Links {
+		d.Links[i].Placement = nil // in sight, above the panels
+	}
 	return d, err
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/warehouse"
 )
 
 // Config of the console.
@@ -25,6 +26,8 @@ type Config struct {
 	SampleEvery time.Duration
 	// KeepAlive is the longest silence of a live stream; 5 s when 0.
 	KeepAlive time.Duration
+	// QueryPatience bounds a named query, its turn included; 15 s when 0.
+	QueryPatience time.Duration
 }
 
 // Deps is what the console is given.
@@ -32,6 +35,9 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Kafka   eventlog.Config
+	// Warehouse answers the named queries; nil where there is none, and the
+	// dashboards say so. A user that may only read is enough.
+	Warehouse *warehouse.DB
 	// Now is the wall clock that ages are shown against.
 	Now func() time.Time
 	// Explain says a detection in one sentence, in "fr" or "en".
@@ -50,6 +56,9 @@ type Console struct {
 	// latest figures of the pipeline.
 	latest  atomic.Pointer[Pipeline]
 	streams atomic.Int64
+	// turns are taken by queries under way; waiting counts those and the ones that wait.
+	turns   chan struct{}
+	waiting atomic.Int64
 	// sources are the letters of topics by their full names.
 	sources map[string]byte
 	ready   chan struct{}
@@ -64,6 +73,9 @@ func New(cfg Config, deps Deps) (*Console, error) {
 	if cfg.KeepAlive == 0 {
 		cfg.KeepAlive = 5 * time.Second
 	}
+	if cfg.QueryPatience == 0 {
+		cfg.QueryPatience = queryPatience
+	}
 	if err := deps.Kafka.Check(); err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
@@ -71,7 +83,7 @@ func New(cfg Config, deps Deps) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{cfg: cfg, deps: deps, ring: newRing(ringSize), flow: newFlow(), page: p, ready: make(chan struct{})}
+	c := &Console{cfg: cfg, deps: deps, ring: newRing(ringSize), flow: newFlow(), page: p, turns: make(chan struct{}, maxQueries), ready: make(chan struct{})}
 	c.sources = map[string]byte{}
 	for name, letter := range letters {
 		c.sources[deps.Kafka.Topic(name)] = letter
@@ -104,6 +116,8 @@ func Register(api huma.API, c *Console) {
 	c.registerWork(api)
 	c.registerPipeline(api)
 	c.registerStream(api)
+	c.registerDashboards(api)
+	c.registerQueries(api)
 }
 
 type metrics struct {
@@ -112,6 +126,7 @@ type metrics struct {
 	resets  prometheus.Counter
 	records *prometheus.CounterVec
 	rebuilt prometheus.Counter
+	queries *prometheus.HistogramVec
 }
 
 func newMetrics(reg prometheus.Registerer, c *Console) (*metrics, error) {
@@ -121,9 +136,10 @@ func newMetrics(reg prometheus.Registerer, c *Console) (*metrics, error) {
 		resets:  prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_stream_resets_total", Help: "Live streams told to load everything again."}),
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_console_records_total", Help: "Records read, by topic."}, []string{"topic"}),
 		rebuilt: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_rebuilds_total", Help: "Times that the read model was built again from the start."}),
+		queries: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "vigie_console_query_duration_seconds", Help: "Time of a named query in ClickHouse, by query and result.", Buckets: []float64{.005, .025, .1, .5, 2.5, 10}}, []string{"query", "result"}),
 	}
 	sites := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "vigie_console_sites", Help: "Sites in the read model."}, func() float64 { return float64(c.model.siteCount()) })
-	for _, x := range []prometheus.Collector{m.streams, m.dropped, m.resets, m.records, m.rebuilt, sites} {
+	for _, x := range []prometheus.Collector{m.streams, m.dropped, m.resets, m.records, m.rebuilt, m.queries, sites} {
 		if err := reg.Register(x); err != nil {
 			return nil, fmt.Errorf("register the console's metrics: %w", err)
 		}

@@ -77,8 +77,8 @@ func newFile(url string, raw []byte) (file, error) {
 func (c *Console) Page() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		url := r.URL.Path
-		if url == "/" {
-			url = "/index.html"
+		if url == "/" || url == "/dashboards" || strings.HasPrefix(url, "/dashboards/") {
+			url = "/index.html" // one page, which looks at its address
 		}
 		f, ok := c.page.files[url]
 		if !ok {

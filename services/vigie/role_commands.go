@@ -84,7 +84,8 @@ func archiverCommand() *cobra.Command {
 func consoleCommand() *cobra.Command {
 	cmd := role("console", "Serve people: the page, the API, the live stream, and the desk that takes their acts", func(ctx context.Context, s *settings, g *lifecycle.Group) error {
 		return withKeys(ctx, s, g, func(keys *vault.Vault, partitions int32) error {
-			f, err := s.startFront(ctx, g, keys, partitions)
+			c := s.cfg.ClickHouse
+			f, err := s.startFront(ctx, g, keys, partitions, warehouse.Config{URL: c.URL, User: c.User, Password: c.Password, Database: c.Database})
 			if err == nil {
 				fmt.Println("console: " + f.gate.LoginLink("http://"+f.server.Addr()))
 			}

@@ -78,8 +78,9 @@ type front struct {
 	gate   *auth.Auth
 }
 
-// startFront starts desk, console, and the server that both stand on.
-func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32) (*front, error) {
+// startFront starts desk, console, and the server that both stand on. The
+// console's dashboards ask the warehouse that is named; without a URL they say so.
+func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32, asked warehouse.Config) (*front, error) {
 	gate, err := auth.Open(auth.Config{Dir: s.path("secrets")}, auth.Deps{Log: s.log, Now: time.Now})
 	if err != nil {
 		return nil, err
@@ -100,8 +101,12 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 	if err != nil {
 		return nil, err
 	}
+	history, err := openAsked(ctx, g, asked)
+	if err != nil {
+		return nil, err
+	}
 	view, err := console.New(console.Config{},
-		console.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, Now: time.Now, Explain: alarm.Explain})
+		console.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, Warehouse: history, Now: time.Now, Explain: alarm.Explain})
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +120,18 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 		}
 	}
 	return &front{server, gate}, nil
+}
+
+// openAsked opens the warehouse that the console asks; nil when none is named.
+func openAsked(ctx context.Context, g *lifecycle.Group, asked warehouse.Config) (*warehouse.DB, error) {
+	if asked.URL == "" {
+		return nil, nil
+	}
+	db, err := warehouse.Open(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	return db, g.Start(ctx, lifecycle.Named{Name: "console's warehouse", Service: closing{db.Close}})
 }
 
 // openVault opens the keys of this machine.

@@ -259,7 +259,9 @@ func (in *installation) startRoles(ctx context.Context) error {
 	if err := in.startArchiver(ctx, in.group, warehouse.Config{URL: url, User: user, Password: password, Database: in.cfg.ClickHouse.Database}); err != nil {
 		return err
 	}
-	if in.front, err = in.startFront(ctx, in.group, keys, in.partitions); err != nil {
+	url, user, password = in.engine.ReaderEndpoint()
+	asked := warehouse.Config{URL: url, User: user, Password: password, Database: in.cfg.ClickHouse.Database}
+	if in.front, err = in.startFront(ctx, in.group, keys, in.partitions, asked); err != nil {
 		return err
 	}
 	r, err := in.startReceiver(ctx, in.group, keys, in.partitions)

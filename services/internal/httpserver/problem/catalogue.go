@@ -39,6 +39,10 @@ const (
 	NoSuchAct       = "no-such-act"
 	NotDurable      = "not-durable"
 	ReadModelBehind = "read-model-loading"
+	NoWarehouse     = "no-warehouse"
+	WarehouseAway   = "warehouse-away"
+	QueryTooLong    = "query-too-long"
+	NoSuchQuery     = "no-such-query"
 )
 
 var catalogue = map[string]kind{
@@ -60,6 +64,10 @@ var catalogue = map[string]kind{
 	Refused:         of(409, "The act was refused", "Action refusée", "The detail gives the reason decided by the log.", "Le détail donne le motif décidé par le journal."),
 	NoSuchAct:       of(404, "No such act is remembered", "Action inconnue", "Outcomes are remembered for a day; after that, look at the incident.", "Les résultats sont gardés un jour ; ensuite, consultez l'incident."),
 	NotDurable:      of(503, "The log did not confirm", "Le journal n'a pas confirmé", "Send it again with the same Idempotency-Key: it cannot take effect twice.", "Renvoyez avec la même Idempotency-Key : l'action ne peut pas compter deux fois."),
+	NoWarehouse:     of(503, "No ClickHouse is configured", "Aucun ClickHouse n'est configuré", "Name one in vigie.yaml under clickhouse.url, or in VIGIE_CLICKHOUSE_URL; everything that needs no history works without.", "Indiquez-en un dans vigie.yaml, clé clickhouse.url, ou dans VIGIE_CLICKHOUSE_URL ; tout ce qui n'a pas besoin de l'historique fonctionne sans."),
+	WarehouseAway:   of(503, "ClickHouse does not answer", "ClickHouse ne répond pas", "Alarms are not concerned: the log keeps them. The log of the console says why; ask again when ClickHouse is back.", "Les alarmes ne sont pas concernées : le journal les conserve. Le journal de la console en donne la cause ; redemandez quand ClickHouse est revenu."),
+	QueryTooLong:    of(503, "The query takes too long", "La requête dure trop longtemps", "Ask for a shorter range of time or wider buckets.", "Demandez une période plus courte ou des intervalles plus larges."),
+	NoSuchQuery:     of(404, "No query has this name", "Aucune requête ne porte ce nom", "GET /api/v1/queries lists them.", "GET /api/v1/queries en donne la liste."),
 	ReadModelBehind: of(503, "The console is still reading the log", "La console relit encore le journal", "Try again in a few seconds.", "Réessayez dans quelques secondes."),
 }
 
