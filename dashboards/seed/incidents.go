@@ -128,6 +128,9 @@ func (c *centre) claim(i *incident) {
 		})
 	}
 	switch {
+	case !i.row.FirstActAt.Equal(Never):
+		c.in(c.about(20*time.Second), func() { c.call(i) })
+		c.in(c.about(5*time.Minute), func() { c.finish(i) })
 	case c.chance(0.04):
 		c.in(c.about(20*time.Second), func() { c.release(i) })
 	case i.row.ClassGroup == "technical" && c.chance(0.3):
@@ -170,7 +173,8 @@ func (c *centre) call(i *incident) {
 	}
 }
 
-// park puts an incident off for a quarter of an hour.
+// park puts an incident off for a quarter of an hour; now and then whoever did
+// leaves it to the others.
 func (c *centre) park(i *incident) {
 	if i.row.Status == "closed" {
 		return
@@ -178,7 +182,27 @@ func (c *centre) park(i *incident) {
 	c.act(i.row.ClaimedBy, i.s, "incident_parked", i.row.ID, "")
 	i.row.Status = "parked"
 	c.write(i)
+	if c.chance(0.5) {
+		c.in(c.about(time.Minute), func() { c.leaveParked(i) })
+		return
+	}
 	c.in(15*time.Minute, func() { c.verify(i) })
+}
+
+// leaveParked gives a parked incident back; when its time is over it alerts
+// again, with a new answer clock.
+func (c *centre) leaveParked(i *incident) {
+	c.act(i.row.ClaimedBy, i.s, "incident_released", i.row.ID, "")
+	i.row.ClaimedBy = ""
+	c.write(i)
+	c.in(14*time.Minute, func() {
+		fig := figures[i.row.ClassGroup]
+		i.row.Status, i.acted = "open", false
+		i.row.AtRiskAt, i.row.MissedAt = c.now.Add(fig.first), c.now.Add(fig.second)
+		c.write(i)
+		c.watch(i)
+		c.in(c.patience(i), func() { c.claim(i) })
+	})
 }
 
 func (c *centre) verify(i *incident) {

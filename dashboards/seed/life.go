@@ -100,7 +100,8 @@ var kinds = []struct {
 	{14, Event{Kind: "alarm_raised", Class: "medical", Code: "MA"}},
 	{60, Event{Kind: "alarm_raised", Class: "technical_comfort", Code: "UA"}},
 	{50, Event{Kind: "alarm_raised", Class: "technical_critical", Code: "ZA"}},
-	{20, Event{Kind: "alarm_raised", Class: "test", Code: "BX"}},
+	{12, Event{Kind: "alarm_raised", Class: "test", Code: "BX"}},
+	{8, Event{Kind: "alarm_raised", Class: "information", Code: "JP"}},
 	{48, Event{Kind: "tamper", Class: "tamper", Code: "TA"}},
 	{20, Event{Kind: "tamper", Class: "tamper", Code: "TR", Restored: true}},
 	{12, Event{Kind: "fault_raised", Class: "jamming", Code: "XQ"}},
@@ -113,7 +114,7 @@ var kinds = []struct {
 func (e Event) alarms() bool {
 	switch e.Kind {
 	case "alarm_raised":
-		return e.Class != "test"
+		return e.Class != "test" && e.Class != "information"
 	case "fault_raised":
 		return e.Class == "jamming"
 	case "tamper":
