@@ -45,7 +45,8 @@ func Start(ctx context.Context, binary, dir string, args ...string) (*Own, error
 		all = append(all, port, "0")
 	}
 	o.cmd = exec.Command(binary, append(all, args...)...)
-	o.cmd.Env = append(os.Environ(), "LC_ALL=C")
+	// An ephemeral one chooses a directory for itself, below TMPDIR.
+	o.cmd.Env = append(os.Environ(), "LC_ALL=C", "TMPDIR="+data)
 	o.cmd.Stdout, o.cmd.Stderr = o.output, o.output
 	// Ctrl-C is for the load lab, which then stops vigie in order.
 	o.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -66,9 +67,7 @@ func (o *Own) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	for {
-		e, err := ReadFile(filepath.Join(o.data, file))
-		if err == nil && e.PID == o.cmd.Process.Pid {
-			o.Endpoints = e
+		if o.find() {
 			return nil
 		}
 		select {
@@ -80,6 +79,21 @@ func (o *Own) await(ctx context.Context) error {
 			return fmt.Errorf("vigie up was not ready within %s\n%s", startPatience, o.output)
 		}
 	}
+}
+
+// find reads where the installation is, once it has said so.
+func (o *Own) find() bool {
+	below, err := filepath.Glob(filepath.Join(o.data, "*", file))
+	if err != nil {
+		panic("target: the pattern is constant but for a directory's name: " + err.Error())
+	}
+	for _, path := range append(below, filepath.Join(o.data, file)) {
+		if e, err := ReadFile(path); err == nil && e.PID == o.cmd.Process.Pid {
+			o.Endpoints = e
+			return true
+		}
+	}
+	return false
 }
 
 // Data is the directory of the installation.
