@@ -68,7 +68,7 @@ func alarmsPer100() built {
 		noValue:     "None in this time",
 		thresholds:  steps("text"),
 		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
-			called("alarms_per_100_closed", "Closed"), called("alarms_per_100_others", "Others"),
+			called("alarms_per_100_closed", "Closed sites"), called("alarms_per_100_others", "Other sites"),
 		},
 	}.stat("lastNotNull", "/^alarms_per_100_(closed|others)$/")
 }
@@ -163,7 +163,7 @@ func closedGroups() built {
 		noValue:     "No group has a closed site",
 		thresholds:  steps("text"),
 		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
-			called("site_group", "Group"), called("closed_sites", "Closed", width(80)), called("sites", "Sites", width(80)), called("alarms", "Alarms", width(80)),
+			called("site_group", "Group"), called("closed_sites", "Closed sites", width(100)), called("sites", "Sites", width(80)), called("alarms", "Alarms", width(80)),
 		},
 	}.table()
 }

@@ -5,5 +5,10 @@ import { store } from './lib/store.svelte'
 
 const target = document.getElementById('app')
 if (!target) throw new Error('index.html has no #app')
-store.start()
-export default mount(App, { target })
+// Dashboards come in a piece of their own: who works the queue never loads it.
+if (/^\/dashboards(\/|$)/.test(location.pathname)) {
+  void import('./dashboards/mount').then((d) => d.show(target))
+} else {
+  store.start()
+  mount(App, { target })
+}
