@@ -74,11 +74,11 @@ func TestAttainmentIsOfTheFirstAnswerClock(t *testing.T) {
 		version("1-A", 0, 0, 0, 0, 0, 180), version("1-A", 0, 200, 0, 0, 0, 400), version("1-A", 0, 300, 250, 260, 0, 400),
 		// A higher class shortens the clock to 60: answered at 70 is a miss.
 		version("1-B", 0, 0, 0, 0, 0, 180), version("1-B", 0, 1, 0, 0, 0, 60), version("1-B", 0, 70, 65, 70, 0, 60),
-		// Called before it was claimed: answered when both are done, at 90, the
-		// very end of the first figure.
-		version("1-C", 0, 90, 90, 30, 0, 180),
-		// At 180 it is within the second figure.
-		version("1-D", 0, 180, 20, 180, 0, 180),
+		// Called before it was claimed: answered when both are done, at 91, past
+		// the first figure.
+		version("1-C", 0, 91, 91, 30, 0, 180),
+		// At 180 it is within the second figure, at 90 within the first.
+		version("1-D", 0, 180, 20, 180, 0, 180), version("1-J", 0, 90, 20, 90, 0, 180),
 		// Claimed without an act, closed: answered by that, at 80.
 		version("1-E", 0, 80, 20, 0, 80, 180),
 		// Claimed without an act, still open past the figure: a miss.
@@ -90,8 +90,8 @@ func TestAttainmentIsOfTheFirstAnswerClock(t *testing.T) {
 		// A tombstone takes nothing away.
 		{ID: "1-C", ReceivedAt: sec(500), Deleted: true},
 	}})
-	want := queries.Attainment{Class: "intrusion", Incidents: 7, Answered: 5, WithinFirst: 2, WithinSecond: 3,
-		ShareFirst: 2.0 / 7, ShareSecond: 3.0 / 7, Misses: 4}
+	want := queries.Attainment{Class: "intrusion", Incidents: 8, Answered: 6, WithinFirst: 2, WithinSecond: 4,
+		ShareFirst: 2.0 / 8, ShareSecond: 4.0 / 8, Misses: 4}
 	if got := one(t, db, queries.AnswerAttainment(from, to)); got != want {
 		t.Errorf("the query gives\n%+v instead of\n%+v", got, want)
 	}
@@ -121,29 +121,30 @@ func TestClosuresThatChangeAtTheVeryTime(t *testing.T) {
 		return seed.Event{Site: site, ReceivedAt: sec(at), Kind: "disarmed", Origin: "panel"}
 	}
 	h := &seed.History{End: to,
-		Events: []seed.Event{alarm(1, 99), alarm(1, 100), alarm(1, 300), alarm(2, 200), alarm(3, 250), alarm(4, 10),
-			disarm(1, 100), disarm(1, 300), disarm(2, 200), disarm(3, 600), disarm(1, 200), disarm(1, 201)},
+		Events: []seed.Event{disarm(1, 200), disarm(1, 201),
+			alarm(1, 99), alarm(1, 100), alarm(1, 100), alarm(1, 300), alarm(2, 200), alarm(3, 250), alarm(4, 10),
+			disarm(1, 100), disarm(1, 300), disarm(2, 200), disarm(3, 600)},
 		SiteStates: []seed.SiteState{
 			state(1, -10, "none"), state(1, 100, "declared"), state(1, 300, "none"),
 			// Closed and open again at once: the later word counts.
 			state(2, 200, "detected"), state(2, 200, "none"),
-			// A tombstone ends a closure, and the site.
-			state(3, -10, "declared"), {Site: 3, ReceivedAt: sec(240), Deleted: true},
+			// A tombstone ends a closure, and the site, whatever else it says.
+			state(3, -10, "declared"), {Site: 3, ReceivedAt: sec(240), Deleted: true, Closure: "declared", Groups: []string{"g"}},
 			// Changes of a closed site that leave it closed, before the range.
 			state(4, -100, "detected"), state(4, -50, "declared"),
 		},
 	}
 	db := loaded(t, h)
 	heard := seed.History{End: to.Add(1), Outcomes: []seed.Outcome{
-		{EventID: h.Events[10].ID, Site: 1, ReceivedAt: sec(200), Status: "heard_again"}, {EventID: h.Events[11].ID, Site: 1, ReceivedAt: sec(201), Status: "accepted"}}}
+		{EventID: h.Events[0].ID, Site: 1, ReceivedAt: sec(200), Status: "heard_again"}, {EventID: h.Events[1].ID, Site: 1, ReceivedAt: sec(201), Status: "accepted"}}}
 	if err := heard.Load(context.Background(), db); err != nil {
 		t.Fatal(err)
 	}
 	days := func(seconds int) float64 { return float64(seconds) / 86_400 }
 	share := one(t, db, queries.ClosedShare(from, to))
 	closedDays, otherDays := days(200+240+600), days(100+300+400)
-	rate, others := 100*2/closedDays, 100*4/otherDays
-	want := queries.ClosedShareOf{ClosedSites: 1, AllSites: 3, ShareOfSites: 1.0 / 3, AlarmsClosed: 2, AlarmsAll: 6, ShareOfAlarms: 2.0 / 6,
+	rate, others := 100*3/closedDays, 100*4/otherDays
+	want := queries.ClosedShareOf{ClosedSites: 1, AllSites: 3, ShareOfSites: 1.0 / 3, AlarmsClosed: 3, AlarmsAll: 7, ShareOfAlarms: 3.0 / 7,
 		AlarmsPer100Closed: &rate, AlarmsPer100Others: &others, ClosedSiteDays: closedDays, OtherSiteDays: otherDays}
 	if !reflect.DeepEqual(share, want) {
 		t.Errorf("the share is\n%+v (%v, %v) instead of\n%+v (%v, %v)", share, *share.AlarmsPer100Closed, *share.AlarmsPer100Others, want, rate, others)
@@ -157,7 +158,7 @@ func TestClosuresThatChangeAtTheVeryTime(t *testing.T) {
 	wantOver := []queries.ClosedBucket{{Time: from, Closure: "declared", Sites: 2}, {Time: from, Closure: "detected"}, {Time: from, Closure: "end_to_confirm"},
 		{Time: sec(300), Closure: "declared", Sites: 1}, {Time: sec(300), Closure: "detected"}, {Time: sec(300), Closure: "end_to_confirm"}}
 	same(t, over, wantOver)
-	same(t, ask(t, db, queries.ClosedGroups(from, to)), []queries.ClosedGroup{{SiteGroup: "g", ClosedSites: 1, Sites: 3, Alarms: 2}})
+	same(t, ask(t, db, queries.ClosedGroups(from, to)), []queries.ClosedGroup{{SiteGroup: "g", ClosedSites: 1, Sites: 3, Alarms: 3}})
 }
 
 func TestUsualNeedsThreeWindowsAndSomeAlarms(t *testing.T) {
@@ -188,5 +189,91 @@ func TestUsualNeedsThreeWindowsAndSomeAlarms(t *testing.T) {
 				t.Errorf("the load is %+v instead of %+v", got, c.want)
 			}
 		})
+	}
+}
+
+// Each site counts once, under its gravest reason; who is no customer's site
+// counts nowhere.
+func TestWhyASiteIsNotProtected(t *testing.T) {
+	areas := func(modes ...string) (all []seed.Area) {
+		for _, m := range modes {
+			all = append(all, seed.Area{Name: "1", Mode: m, Since: seed.Never})
+		}
+		return all
+	}
+	paths := func(statuses ...string) (all []seed.Path) {
+		for i, s := range statuses {
+			all = append(all, seed.Path{Number: uint8(i + 1), Status: s, LastHeard: seed.Never})
+		}
+		return all
+	}
+	cases := []struct {
+		why   string
+		state seed.SiteState
+	}{
+		{"", seed.SiteState{Areas: areas("disarmed"), Paths: paths("ok", "late")}},
+		{"", seed.SiteState{Closure: "declared", Areas: areas("armed_full", "armed_full"), Paths: paths("ok", "never_heard")}},
+		{"", seed.SiteState{}},
+		{"communication_lost", seed.SiteState{CommunicationLost: true, Closure: "detected", Areas: areas("disarmed"), Degraded: true}},
+		{"closed_not_armed", seed.SiteState{Closure: "detected", Areas: areas("armed_full", "disarmed"), Degraded: true}},
+		{"closed_not_armed", seed.SiteState{Closure: "end_to_confirm", Areas: areas("armed_inhibited")}},
+		{"closed_not_armed", seed.SiteState{Closure: "declared"}},
+		{"degraded", seed.SiteState{Degraded: true, Areas: areas("armed_inhibited")}},
+		{"inhibited", seed.SiteState{Areas: areas("armed_full", "armed_inhibited"), Paths: paths("never_heard")}},
+		{"never_heard", seed.SiteState{Paths: paths("never_heard", "never_heard")}},
+		{"path_lost", seed.SiteState{Paths: paths("lost", "ok")}},
+		{"path_lost", seed.SiteState{Closure: "declared", Areas: areas("armed_full"), Paths: paths("never_heard", "lost")}},
+		{"nobody's", seed.SiteState{Undeclared: true, CommunicationLost: true}},
+		{"nobody's", seed.SiteState{Deleted: true, CommunicationLost: true}},
+	}
+	h := &seed.History{End: to}
+	want := []queries.NotProtected{{Reason: "communication_lost"}, {Reason: "closed_not_armed"}, {Reason: "degraded"}, {Reason: "inhibited"}, {Reason: "never_heard"}, {Reason: "path_lost"}}
+	for i, c := range cases {
+		earlier := seed.SiteState{Site: uint64(i + 1), ReceivedAt: sec(-1), Areas: areas("armed_full"), CommunicationLost: true}
+		later := earlier
+		later.ReceivedAt = to
+		c.state.Site, c.state.ReceivedAt = earlier.Site, sec(1)
+		h.SiteStates = append(h.SiteStates, earlier, c.state, later)
+		for k := range want {
+			if want[k].Reason == c.why {
+				want[k].Sites++
+			}
+		}
+	}
+	db := loaded(t, h)
+	same(t, ask(t, db, queries.SitesNotProtected(to)), want)
+	listed := ask(t, db, queries.SitesClosedAroundTheClock(to))
+	if len(listed) != 6 {
+		t.Fatalf("%d sites are listed as closed instead of 6: %+v", len(listed), listed)
+	}
+	for i, s := range listed {
+		if why := cases[s.Site-1].why; s.NotProtected != why || s.Protected != (why == "") || s.Protected != (i == 5) {
+			t.Errorf("row %d: site %d is not protected because of %q instead of %q", i, s.Site, s.NotProtected, why)
+		}
+	}
+}
+
+// The second figure is reached in its own millisecond; released incidents wait,
+// parked and forgotten ones do not; what comes at the time itself is not known.
+func TestWhoWaitsInTheQueue(t *testing.T) {
+	incident := func(id, status, by string, at, missed int) seed.Incident {
+		return seed.Incident{ID: id, Class: "fire", Status: status, ClaimedBy: by, OpenedAt: sec(at), ReceivedAt: sec(at), AtRiskAt: sec(missed), MissedAt: sec(missed)}
+	}
+	taken := incident("f", "claimed", "a", 0, 900)
+	taken.ReceivedAt = to
+	db := loaded(t, &seed.History{End: to, Incidents: []seed.Incident{
+		incident("a", "open", "", 10, 600), incident("b", "open", "", 5, 601),
+		incident("c", "claimed", "a", 1, 60), incident("d", "parked", "", 1, 60),
+		incident("e", "claimed", "a", 1, 60), incident("e", "verified", "", 1, 60),
+		incident("f", "open", "", 0, 900), taken,
+		incident("g", "open", "", 1, 60), {ID: "g", ReceivedAt: sec(2), Deleted: true},
+	}})
+	same(t, ask(t, db, queries.QueueNow(to)), []queries.ClassQueue{{Class: "fire", Waiting: 4, OldestMS: 600_000, Missed: 2}})
+	late := map[string]string{}
+	for _, i := range ask(t, db, queries.IncidentsWaiting(to, 10)) {
+		late[i.Incident] = i.Late
+	}
+	if want := map[string]string{"a": "missed", "b": "in time", "e": "missed", "f": "in time"}; !reflect.DeepEqual(late, want) {
+		t.Errorf("waiting: %v instead of %v", late, want)
 	}
 }

@@ -169,13 +169,7 @@ func (q Query) collect(rows driver.Rows) (*Table, error) {
 			return nil, fmt.Errorf("row %d: %w", values[0].Len()+1, err)
 		}
 		for i, cell := range cells {
-			v := reflect.ValueOf(cell).Elem()
-			if v.Kind() == reflect.Pointer && !v.IsNil() {
-				fresh := reflect.New(v.Type().Elem()) // the driver may reuse its cell
-				fresh.Elem().Set(v.Elem())
-				v = fresh
-			}
-			values[i] = reflect.Append(values[i], v.Convert(values[i].Type().Elem()))
+			values[i] = reflect.Append(values[i], reflect.ValueOf(cell).Elem().Convert(values[i].Type().Elem()))
 		}
 	}
 	if err := rows.Err(); err != nil {

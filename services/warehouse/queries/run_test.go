@@ -3,9 +3,12 @@ package queries_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/open-vigie/vigie/dashboards/seed"
 	"github.com/open-vigie/vigie/services/warehouse/enginetest"
 	"github.com/open-vigie/vigie/services/warehouse/queries"
 )
@@ -58,6 +61,15 @@ func TestRunNamesWhatIsWrong(t *testing.T) {
 	_, err := queries.Run(context.Background(), db.Conn(), "not_there", "queue_now", map[string]string{"to": "1"})
 	if err == nil || !strings.Contains(err.Error(), "queue_now") {
 		t.Errorf("%v does not name the query that failed", err)
+	}
+	h := &seed.History{End: to}
+	for i := range 50 {
+		h.Events = append(h.Events, seed.Event{ReceivedAt: from, Kind: "alarm_raised", Class: strconv.Itoa(i)})
+	}
+	many := queries.AlarmsByClass(from, from.Add(10_500*time.Second), time.Second)
+	full := loaded(t, h)
+	if _, err := queries.Run(context.Background(), full.Conn(), full.Database(), "alarms_by_class", many.Args); !errors.Is(err, queries.ErrTooMuch) {
+		t.Errorf("525,000 rows end with %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

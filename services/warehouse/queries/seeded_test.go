@@ -112,10 +112,14 @@ func TestAnswersOnASeededWeek(t *testing.T) {
 	db := seeded(t, h)
 	some := h.Events[len(h.Events)/2].ReceivedAt
 	other := h.Events[len(h.Events)*3/4].ReceivedAt
+	alarms := slices.DeleteFunc(slices.Clone(h.Events), func(e seed.Event) bool { return e.Kind != "alarm_raised" || e.Class != "intrusion" })
 	ranges := map[string]expect.Args{
 		"the last six hours":      {From: weekEnd.Add(-6 * time.Hour), To: weekEnd, Bucket: 5 * time.Minute, Window: time.Hour},
 		"the whole week":          {From: h.Start, To: weekEnd, Bucket: 6 * time.Hour, Window: 24 * time.Hour},
 		"from event to event":     {From: some, To: other, Bucket: time.Hour, Window: 30 * time.Minute},
+		"from alarm to alarm":     {From: alarms[len(alarms)/2].ReceivedAt, To: alarms[len(alarms)*3/4].ReceivedAt, Bucket: time.Hour, Window: 30 * time.Minute},
+		"beat to beat":            {From: h.Beats[500].ReceivedAt, To: h.Beats[900].ReceivedAt, Bucket: time.Minute, Window: time.Minute},
+		"found to found":          {From: h.Detections[50].ReceivedAt, To: h.Detections[300].ReceivedAt, Bucket: time.Hour, Window: time.Minute},
 		"buckets of seven min":    {From: weekEnd.Add(-8*time.Hour - 12345*time.Millisecond), To: weekEnd.Add(-3*time.Hour + 1), Bucket: 7 * time.Minute, Window: 7 * time.Minute},
 		"one bucket":              {From: weekEnd.Add(-time.Hour), To: weekEnd, Bucket: 24 * time.Hour, Window: 36 * time.Hour},
 		"two days of the wave":    {From: weekEnd.Add(-48 * time.Hour), To: weekEnd, Bucket: time.Hour, Window: 15 * time.Minute},
