@@ -78,7 +78,7 @@ func (l *Lab) messages() report.Messages {
 		Offered: l.result.All(), Acknowledged: acknowledged,
 		OfferedRate: float64(l.result.All()) / over, AchievedRate: float64(acknowledged) / over,
 		Late: l.result.Late, LateShare: l.result.LateShare(), LatestMS: milli(l.result.Latest), LateBoundMS: milli(l.LateBound),
-		Queued: l.result.Queued, NotSent: l.result.NotSent, Unanswered: l.result.Unanswered, Refused: l.result.Refused, Repeated: l.result.Repeated,
+		DrainMS: milli(max(0, l.took-l.plan.Duration)), Queued: l.result.Queued, NotSent: l.result.NotSent, Unanswered: l.result.Unanswered, Refused: l.result.Refused, Repeated: l.result.Repeated,
 	}
 }
 

@@ -110,6 +110,8 @@ type Messages struct {
 	LateBoundMS float64 `json:"late_bound_ms"`
 	// Queued waited in their panel for the answer to the message before.
 	Queued int `json:"queued"`
+	// DrainMS is how long after the end of the schedule the last answer came.
+	DrainMS float64 `json:"drain_ms"`
 	// NotSent, Unanswered, Refused got no ACK; Repeated were sent more than once.
 	NotSent    int `json:"not_sent"`
 	Unanswered int `json:"unanswered"`

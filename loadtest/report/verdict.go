@@ -14,8 +14,9 @@ const (
 	// MaxGeneratorCPU of the whole machine that the load lab may use: past it the
 	// generator and what it measures compete.
 	MaxGeneratorCPU = 0.4
-	// keptUp: at the end of the schedule the processor may have this many seconds
-	// of traffic left before the report says that it did not keep up.
+	// keptUp: at the end of the schedule panels may wait this many seconds for
+	// their last answers, and the processor have as many seconds of traffic left,
+	// before the report says that the load was not carried.
 	keptUp = 5
 )
 
@@ -81,8 +82,8 @@ func (r *Report) judgeOracle() {
 
 // phrases of the answer in one language.
 type phrases struct {
-	lang                                           string
-	took, did, acked, all, missing, behind, lagged string
+	lang                                                    string
+	took, did, acked, all, missing, drained, behind, lagged string
 }
 
 var english = phrases{
@@ -92,6 +93,7 @@ var english = phrases{
 	acked:   "99 %% of alarms were acknowledged within %s",
 	all:     "nothing lost, nothing doubled",
 	missing: "%s of %s messages got no ACK, and nothing that got one was lost or doubled",
+	drained: "the last answers came %s after the end",
 	behind:  "the processor was never more than %s behind",
 	lagged:  "at the end the processor was %s records behind",
 }
@@ -103,14 +105,16 @@ var french = phrases{
 	acked:   "99 %% des alarmes ont été acquittées en %s au plus",
 	all:     "rien de perdu, rien en double",
 	missing: "%s messages sur %s n'ont pas été acquittés, et rien de ce qui l'a été n'est perdu ni en double",
+	drained: "les dernières réponses sont venues %s après la fin",
 	behind:  "le traitement n'a jamais eu plus de %s de retard",
 	lagged:  "à la fin, le traitement avait %s enregistrements de retard",
 }
 
-// KeptUp: every message was acknowledged, and the processor was near the end of
-// the log when the schedule ended.
+// KeptUp: every message was acknowledged soon after the schedule's end at the
+// latest, when the processor was near the end of the log.
 func (r *Report) KeptUp() bool {
-	return r.Messages.Acknowledged == r.Messages.Offered && float64(r.Lag.ProcessorRecordsEnd) <= keptUp*r.Scenario.Rate
+	m := r.Messages
+	return m.Acknowledged == m.Offered && m.DrainMS <= keptUp*1000 && float64(r.Lag.ProcessorRecordsEnd) <= keptUp*r.Scenario.Rate
 }
 
 func (r *Report) answer(p phrases) string {
@@ -126,6 +130,9 @@ func (r *Report) answer(p phrases) string {
 		parts = append(parts, fmt.Sprintf(p.missing, count(missing, p.lang), count(m.Offered, p.lang)))
 	} else {
 		parts = append(parts, p.all)
+	}
+	if m.DrainMS > keptUp*1000 {
+		parts = append(parts, fmt.Sprintf(p.drained, ms(m.DrainMS, p.lang)))
 	}
 	if float64(r.Lag.ProcessorRecordsEnd) > keptUp*r.Scenario.Rate {
 		parts = append(parts, fmt.Sprintf(p.lagged, count(int(r.Lag.ProcessorRecordsEnd), p.lang)))

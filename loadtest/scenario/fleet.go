@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -11,7 +12,9 @@ const day = 24 * time.Hour
 // Messages of a site in an ordinary day, each a default, unverified; trade.md
 // rule 6 has that most of a fleet tests daily and some poll at 90 s to 180 s.
 const (
-	// pollerShare of the fleet polls, each every 135 s on average.
+	// pollerShare of the fleet polls, each every 135 s on average; where the rate
+	// asked for needs it, more of them, so that no panel polls faster than
+	// minPollEvery: an answer takes up to 250 ms by design.
 	pollerShare = 0.1
 	dayPolls    = pollerShare * 86_400 / 135
 	// A test each day; three sites of five are closed and opened once; an alarm
@@ -26,10 +29,19 @@ const (
 )
 
 var (
-	carriers   = [...]string{"carrier-a", "carrier-b", "carrier-c", "carrier-d", "carrier-e"}
-	regions    = [...]string{"Bretagne", "Normandie", "Occitanie", "Hauts-de-France", "Nouvelle-Aquitaine", "Pays de la Loire"}
-	installers = 12
+	carriers = [...]string{"carrier-a", "carrier-b", "carrier-c", "carrier-d", "carrier-e"}
+	regions  = [...]string{"Bretagne", "Normandie", "Occitanie", "Hauts-de-France", "Nouvelle-Aquitaine", "Pays de la Loire"}
 )
+
+const (
+	installers   = 12
+	minPollEvery = 2 * time.Second
+)
+
+// pollers is how many sites of a fleet poll.
+func (c Config) pollers() int {
+	return max(int(pollerShare*float64(c.Sites)), int(math.Ceil(pollShare[c.Name]*c.Rate*minPollEvery.Seconds())))
+}
 
 // source is the generator's randomness: one stream for each purpose, so that a
 // change of one leaves the others as they were.
@@ -45,15 +57,16 @@ const (
 	forPolls
 )
 
-// newSites draws the fleet. Shares: a third Contact ID, a quarter TCP, a tenth
-// polling; in a lockdown 60 % close, and one carrier of five falls silent.
+// newSites draws the fleet. Shares: a third Contact ID, a quarter TCP, a tenth or
+// more polling; in a lockdown 60 % close, and one carrier of five falls silent.
 func newSites(c Config) []Site {
 	r := source(c, forSites)
 	list := make([]Site, c.Sites)
+	polling := c.pollers()
 	for i := range list {
 		s := &list[i]
 		s.ContactID, s.TCP = i%3 == 2, i%4 == 3
-		s.Polls = i%10 == 0
+		s.Polls = (i+1)*polling/c.Sites > i*polling/c.Sites
 		carrier := r.IntN(len(carriers))
 		s.Carrier = carriers[carrier]
 		s.Region = regions[r.IntN(len(regions))]

@@ -31,13 +31,12 @@ func perAct(n Name) float64 {
 
 // Shares of ordinary acts in a lockdown (default, unverified); the rest are alarms.
 const (
-	lockdownTests    = 0.2
-	lockdownArmings  = 0.15
-	lockdownFaults   = 0.15
-	alarmsIntrusion  = 0.85
-	alarmsTamper     = 0.08
-	alarmsFire       = 0.04
-	messagesOfPlanIn = 4
+	lockdownTests   = 0.2
+	lockdownArmings = 0.15
+	lockdownFaults  = 0.15
+	alarmsIntrusion = 0.85
+	alarmsTamper    = 0.08
+	alarmsFire      = 0.04
 )
 
 // Messages yields the schedule in order of Due; the same each time.
@@ -66,7 +65,7 @@ type generator struct {
 
 func (p *Plan) generator() *generator {
 	g := &generator{Plan: p, draw: source(p.Config, forOrdinary), polls: source(p.Config, forPolls), free: make([]time.Duration, len(p.Sites))}
-	g.later = make(messages, 0, messagesOfPlanIn*len(p.storms)+len(p.closing))
+	g.later = make(messages, 0, (StormAlarms+Zones)*len(p.storms)+len(p.closing))
 	for i, at := range p.closing {
 		g.later = append(g.later, Message{Due: at, Site: i, Do: Closing, Zone: uint8(1 + i%4)})
 	}

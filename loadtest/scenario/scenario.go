@@ -66,6 +66,9 @@ func (c Config) Check() error {
 	case c.Rate*c.Duration.Seconds() < 10:
 		return fmt.Errorf("%g messages/s for %s are fewer than 10 messages: raise --rate or --duration", c.Rate, c.Duration)
 	}
+	if c.pollers() > c.Sites {
+		return fmt.Errorf("%g messages/s from %d sites: a panel would poll faster than every %s; raise --sites to %d, or lower --rate", c.Rate, c.Sites, minPollEvery, c.pollers())
+	}
 	if events := (1 - pollShare[c.Name]) * c.Rate * c.Duration.Seconds(); events > MaxEvents {
 		return fmt.Errorf("%.0f events to remember, at most %d: lower --rate or --duration", events, MaxEvents)
 	}

@@ -14,7 +14,7 @@ import (
 func drawConfig(t *rapid.T) Config {
 	return Config{
 		Name: rapid.SampledFrom([]Name{NormalDay, Lockdown}).Draw(t, "scenario"), Seed: rapid.Uint64().Draw(t, "seed"),
-		Sites: rapid.IntRange(10, 400).Draw(t, "sites"), Rate: rapid.Float64Range(60, 400).Draw(t, "rate"),
+		Sites: rapid.IntRange(130, 400).Draw(t, "sites"), Rate: rapid.Float64Range(42, 65).Draw(t, "rate"),
 		Duration: time.Duration(rapid.IntRange(10, 40).Draw(t, "seconds")) * time.Second,
 	}
 }
@@ -111,6 +111,9 @@ func TestPollsKeepWithinTheAgreedInterval(t *testing.T) {
 			if gap := m.Due - last[m.Site]; gap > p.Interval*9/10 && !p.Sites[m.Site].InOutage {
 				t.Fatalf("site %d does not poll for %s, agreed are %s", m.Site, gap, p.Interval)
 			}
+			if gap := m.Due - last[m.Site]; gap < minPollEvery/2 && last[m.Site] > 0 {
+				t.Fatalf("site %d polls again after %s", m.Site, gap)
+			}
 			last[m.Site] = m.Due
 		}
 	})
@@ -153,7 +156,8 @@ func TestBadConfigurationsAreNamed(t *testing.T) {
 		"--sites 9":          func(c *Config) { c.Sites = 9 },
 		"--duration 1s":      func(c *Config) { c.Duration = time.Second },
 		"--rate":             func(c *Config) { c.Rate = math.NaN() },
-		"events to remember": func(c *Config) { c.Rate, c.Duration = 1e5, time.Hour },
+		"a panel would poll": func(c *Config) { c.Name = NormalDay },
+		"events to remember": func(c *Config) { c.Sites, c.Rate, c.Duration = 100_000, 1e5, time.Hour },
 		"raise --rate":       func(c *Config) { c.Sites, c.Rate = 20_000, 1 },
 	} {
 		c := good

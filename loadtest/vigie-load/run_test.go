@@ -106,7 +106,7 @@ func TestLockdownOnARealInstallation(t *testing.T) {
 
 func TestNormalDayNeedsNoJava(t *testing.T) {
 	t.Parallel()
-	r, _, _, exit := load(t, "normal-day", "--sites", "60", "--rate", "60", "--duration", "8s", "--up=--ephemeral")
+	r, _, _, exit := load(t, "normal-day", "--sites", "150", "--rate", "60", "--duration", "8s", "--up=--ephemeral")
 	if exit != 0 || !r.Valid || r.Rules[0].Detected+r.Rules[1].Detected+r.Rules[2].Detected != 0 || r.Scenario.Pace < 10 {
 		t.Errorf("exit %d: %v %+v", exit, r.Lines("en"), r.Rules)
 	}
