@@ -121,9 +121,15 @@ func (c *centre) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(c.rng.Int64N(int64(most-least)))
 }
 
-// poisson draws how often something happens whose mean is mean (Knuth).
+// poisson draws how often something happens whose mean is mean (Knuth), in
+// parts: the exponential of a large mean is 0.
 func (c *centre) poisson(mean float64) int {
-	for n, p, limit := 0, 1.0, math.Exp(-mean); ; n++ {
+	const part = 100
+	n := 0
+	for ; mean > part; mean -= part {
+		n += c.poisson(part)
+	}
+	for p, limit := 1.0, math.Exp(-mean); ; n++ {
 		if p *= c.rng.Float64(); p < limit {
 			return n
 		}

@@ -29,7 +29,7 @@ func TestTheSameArgumentsMakeTheSameHistory(t *testing.T) {
 // Any size and length is possible, and all of it lies in the time asked for.
 func TestHistoriesOfAnySize(t *testing.T) {
 	for _, sites := range []int{1, 3, 40} {
-		for _, length := range []time.Duration{time.Hour, 26 * time.Hour, 30 * 24 * time.Hour} {
+		for _, length := range []time.Duration{time.Hour, 26 * time.Hour, 9 * 24 * time.Hour} {
 			h := seed.New(5, end, length, sites)
 			inside := func(what string, t0 time.Time) {
 				if t0.Before(h.Start) || !t0.Before(h.End) {
@@ -46,6 +46,13 @@ func TestHistoriesOfAnySize(t *testing.T) {
 				inside("a poll", p.ReceivedAt)
 			}
 		}
+	}
+}
+
+// A fleet of a size at which hundreds of things happen in an hour.
+func TestAHistoryOfALargeFleet(t *testing.T) {
+	if h := seed.New(5, end, 3*time.Hour, 90_000); len(h.Incidents) < 1000 {
+		t.Errorf("%d versions of incidents in three hours of 90,000 sites", len(h.Incidents))
 	}
 }
 

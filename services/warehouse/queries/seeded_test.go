@@ -108,7 +108,7 @@ var weekEnd = time.Date(2026, 11, 20, 21, 30, 0, 0, time.UTC)
 // ends are those of buckets and are not, whose ends are the times of events, and
 // outside all that is known.
 func TestAnswersOnASeededWeek(t *testing.T) {
-	h := seed.New(7, weekEnd, 7*24*time.Hour, 1200)
+	h := seed.New(7, weekEnd, 7*24*time.Hour, 800)
 	db := seeded(t, h)
 	some := h.Events[len(h.Events)/2].ReceivedAt
 	other := h.Events[len(h.Events)*3/4].ReceivedAt
