@@ -3,6 +3,7 @@ package measure
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"time"
@@ -15,8 +16,6 @@ import (
 	"github.com/open-vigie/vigie/loadtest/reader"
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
-
-	"net/http"
 )
 
 // sampleEvery is the pace of samples of lag, memory and CPU.
