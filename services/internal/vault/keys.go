@@ -52,6 +52,11 @@ func (v *Vault) currentKey(keyID string) (dataKey, error) {
 		wrapped = append([]byte(nil), tx.Bucket(bucketKeys).Get([]byte(name))...)
 		return nil
 	}
+	release, err := v.hold()
+	if err != nil {
+		return dataKey{}, err
+	}
+	defer release()
 	if err := v.db.View(read); err != nil {
 		return dataKey{}, fmt.Errorf("reading: %w", err)
 	}
@@ -78,7 +83,12 @@ func (v *Vault) currentKey(keyID string) (dataKey, error) {
 func (v *Vault) namedKey(name string) (cipher.AEAD, error) {
 	var wrapped []byte
 	var shredded bool
-	err := v.db.View(func(tx *bbolt.Tx) error {
+	release, err := v.hold()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	err = v.db.View(func(tx *bbolt.Tx) error {
 		wrapped = append([]byte(nil), tx.Bucket(bucketKeys).Get([]byte(name))...)
 		shredded = tx.Bucket(bucketShredded).Get([]byte(subjectOf(name))) != nil
 		return nil
@@ -122,7 +132,12 @@ func (v *Vault) unwrap(name string, wrapped []byte) (cipher.AEAD, error) {
 func (v *Vault) Shred(keyID string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	err := v.db.Update(func(tx *bbolt.Tx) error {
+	release, err := v.hold()
+	if err != nil {
+		return fmt.Errorf("shredding %s: %w", keyID, err)
+	}
+	defer release()
+	err = v.db.Update(func(tx *bbolt.Tx) error {
 		next := generation(tx, keyID) + 1
 		keys := tx.Bucket(bucketKeys)
 		for n := uint64(1); n < next; n++ {

@@ -64,6 +64,9 @@ type Vault struct {
 
 	mu sync.RWMutex // held for writing while the file is replaced
 	db *bbolt.DB
+	// lease is not nil where other processes use the file too; db is then open
+	// between hold and release only.
+	lease *lease
 }
 
 // SiteKey names the data key of a site's owner.
@@ -180,6 +183,9 @@ func syncDir(dir string) error {
 func (v *Vault) Close() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.lease != nil {
+		return nil
+	}
 	if err := v.db.Close(); err != nil {
 		return fmt.Errorf("closing the key file: %w", err)
 	}
@@ -196,6 +202,7 @@ func (v *Vault) Seal(keyID string, plaintext, aad []byte) (*vigiev1.Sealed, erro
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
+	v.refresh()
 	k, ok := v.cache.get(keyID)
 	if !ok {
 		var err error
@@ -216,6 +223,7 @@ func (v *Vault) Seal(keyID string, plaintext, aad []byte) (*vigiev1.Sealed, erro
 func (v *Vault) Unseal(s *vigiev1.Sealed, aad []byte) ([]byte, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
+	v.refresh()
 	name := s.GetKeyId()
 	k, ok := v.cache.getNamed(name)
 	if !ok {
