@@ -36,7 +36,11 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require github.com/grafana/grafana-foundation-sdk/go v0.0.18 // indirect
+require (
+	github.com/compose-spec/compose-go/v2 v2.16.2 // indirect
+	github.com/grafana/grafana-foundation-sdk/go v0.0.18 // indirect
+	github.com/twmb/franz-go/plugin/kprom v1.5.0 // indirect
+)
 
 require (
 	buf.build/gen/go/bufbuild/bufplugin/protocolbuffers/go v1.36.11-20250718181942-e35f9b667443.1 // indirect

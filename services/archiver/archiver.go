@@ -133,6 +133,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 		Group: eventlog.GroupArchiver, Topics: Topics, Instance: a.cfg.Instance,
 		CommitEvery: a.cfg.FlushEvery, IdleEvery: a.cfg.FlushEvery / 4,
 	}, h, a.deps.Log)
+	a.metrics.lag.follow(consumer)
 	done := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {

@@ -73,6 +73,7 @@ func (h *handler) Assigned(ctx context.Context, p eventlog.Partition, at eventlo
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.parts[p] = x
+	h.metrics.lag.archived(p, x.topic, h.deps.Now())
 	return nil
 }
 
@@ -115,6 +116,7 @@ func (h *handler) Revoked(p eventlog.Partition) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.parts, p)
+	h.metrics.gone(p, h.shortName(p.Topic))
 }
 
 // safe is what may be committed: all before it is archived, or it is the plan.
@@ -265,13 +267,11 @@ func (h *handler) insert(ctx context.Context, t table, token string) error {
 }
 
 func (h *handler) count(x *part, b *block) {
-	h.metrics.blocks.WithLabelValues(x.topic).Inc()
+	h.metrics.block(x, b)
 	if b.bad > 0 {
 		h.metrics.undecodable.WithLabelValues(x.topic).Add(float64(b.bad))
 		h.deps.Log.Warn("records could not be decoded and are kept in the table undecodable", "topic", x.p.Topic, "partition", x.p.Number, "records", b.bad)
 	}
-	h.metrics.offset.WithLabelValues(x.topic, strconv.Itoa(int(x.p.Number))).Set(float64(x.done.offset))
-	h.metrics.archived.WithLabelValues(x.topic).Set(float64(b.newest) / 1000)
 }
 
 // logName is cluster:topicID:partition.

@@ -119,30 +119,3 @@ func Register(api huma.API, c *Console) {
 	c.registerDashboards(api)
 	c.registerQueries(api)
 }
-
-type metrics struct {
-	streams prometheus.Gauge
-	dropped prometheus.Counter
-	resets  prometheus.Counter
-	records *prometheus.CounterVec
-	rebuilt prometheus.Counter
-	queries *prometheus.HistogramVec
-}
-
-func newMetrics(reg prometheus.Registerer, c *Console) (*metrics, error) {
-	m := &metrics{
-		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "vigie_console_streams", Help: "Live streams open."}),
-		dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_streams_dropped_total", Help: "Live streams ended because the client read too slowly."}),
-		resets:  prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_stream_resets_total", Help: "Live streams told to load everything again."}),
-		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_console_records_total", Help: "Records read, by topic."}, []string{"topic"}),
-		rebuilt: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_rebuilds_total", Help: "Times that the read model was built again from the start."}),
-		queries: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "vigie_console_query_duration_seconds", Help: "Time of a named query in ClickHouse, by query and result.", Buckets: []float64{.005, .025, .1, .5, 2.5, 10}}, []string{"query", "result"}),
-	}
-	sites := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "vigie_console_sites", Help: "Sites in the read model."}, func() float64 { return float64(c.model.siteCount()) })
-	for _, x := range []prometheus.Collector{m.streams, m.dropped, m.resets, m.records, m.rebuilt, m.queries, sites} {
-		if err := reg.Register(x); err != nil {
-			return nil, fmt.Errorf("register the console's metrics: %w", err)
-		}
-	}
-	return m, nil
-}

@@ -11,6 +11,12 @@ type metrics struct {
 	sent, acked, refused, unanswered, skipped prometheus.Counter
 }
 
+// RegisterMetrics registers what a demo counts, for the page that lists it.
+func RegisterMetrics(reg prometheus.Registerer) error {
+	_, err := newMetrics(reg)
+	return err
+}
+
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	var failed error
 	counter := func(name, help string) prometheus.Counter {

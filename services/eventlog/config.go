@@ -23,7 +23,10 @@ type Config struct {
 	TopicPrefix string
 	// ClientID shows in the broker's logs and metrics.
 	ClientID string
-	// Dialer, hooks and the like: tests pass kfake's virtual network here.
+	// Hooks gives each client what watches it, by what the client is for: one of
+	// the Use constants. nil: nobody watches.
+	Hooks func(use string) []kgo.Hook
+	// Dialer and the like: tests pass kfake's virtual network here.
 	Extra []kgo.Opt
 }
 
@@ -54,6 +57,15 @@ func (c Config) Group(name string) string {
 	return strings.TrimRight(c.Topic(""), ".-_") + "-" + name
 }
 
+// What a client is for, as its metrics say it.
+const (
+	UseAdmin    = "admin"
+	UseAppend   = "append"
+	UseRead     = "read"
+	UseGroup    = "group"
+	UseTransact = "transact"
+)
+
 // Limits that every client shares.
 const (
 	// sessionTimeout and heartbeatInterval decide how soon a crashed owner's
@@ -67,12 +79,19 @@ const (
 	transactionTimeout = 10 * time.Second
 )
 
-func (c Config) base(log *slog.Logger) []kgo.Opt {
+func (c Config) base(log *slog.Logger) []kgo.Opt { return c.client(log, UseAdmin) }
+
+func (c Config) client(log *slog.Logger, use string) []kgo.Opt {
 	id := c.ClientID
 	if id == "" {
 		id = "vigie"
 	}
+	var hooks []kgo.Hook
+	if c.Hooks != nil {
+		hooks = c.Hooks(use)
+	}
 	return append([]kgo.Opt{
+		kgo.WithHooks(hooks...),
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(id),
 		kgo.WithLogger(kgoLogger{log}),
@@ -99,7 +118,7 @@ func retryBackoff(tries int) time.Duration {
 // limits retries or age: a cancelled produce whose outcome is unknown can make a
 // later acknowledgement a lie.
 func (c Config) IngestOpts(log *slog.Logger) []kgo.Opt {
-	return append(c.base(log),
+	return append(c.client(log, UseAppend),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.ProducerLinger(2*time.Millisecond),
@@ -112,7 +131,7 @@ func (c Config) IngestOpts(log *slog.Logger) []kgo.Opt {
 // ReaderOpts are the options of a group-less reader: it sees committed records
 // only, and the caller adds the partitions and offsets to read.
 func (c Config) ReaderOpts(log *slog.Logger) []kgo.Opt {
-	return append(c.base(log),
+	return append(c.client(log, UseRead),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(250*time.Millisecond),
 	)
@@ -121,11 +140,15 @@ func (c Config) ReaderOpts(log *slog.Logger) []kgo.Opt {
 // GroupOpts are the options of a member of a consumer group that commits by
 // itself. instance makes the membership static: a restart in place moves nothing.
 func (c Config) GroupOpts(log *slog.Logger, group, instance string, consume ...string) []kgo.Opt {
+	return c.memberOpts(log, UseGroup, group, instance, consume)
+}
+
+func (c Config) memberOpts(log *slog.Logger, use, group, instance string, consume []string) []kgo.Opt {
 	full := make([]string, len(consume))
 	for i, t := range consume {
 		full[i] = c.Topic(t)
 	}
-	opts := append(c.base(log),
+	opts := append(c.client(log, use),
 		kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(full...),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -146,7 +169,7 @@ func (c Config) GroupOpts(log *slog.Logger, group, instance string, consume ...s
 // TransactOpts are the options of a group member whose outputs and offsets are
 // committed in one transaction under a stable transactional id.
 func (c Config) TransactOpts(log *slog.Logger, group, instance string, consume ...string) []kgo.Opt {
-	return append(c.GroupOpts(log, group, instance, consume...),
+	return append(c.memberOpts(log, UseTransact, group, instance, consume),
 		kgo.TransactionalID(c.TransactionalID(instance)),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),

@@ -123,6 +123,16 @@ func NewConsumer(cfg Config, opts ConsumerOptions, handler Handler, log *slog.Lo
 // Ready is closed once the first assignment came, be it empty.
 func (c *Consumer) Ready() <-chan struct{} { return c.ready }
 
+// Lag is, for each partition that is this member's, how many records stand
+// behind what its handler called safe, as the last fetch of it told.
+func (c *Consumer) Lag() map[Partition]int64 {
+	out := map[Partition]int64{}
+	for _, w := range c.take(nil) {
+		out[w.p] = w.lag()
+	}
+	return out
+}
+
 // Run consumes until ctx ends (nil, after the last commit), a handler stops it,
 // or the log cannot be followed (ErrNoCommit, ErrGap).
 func (c *Consumer) Run(ctx context.Context) error {
@@ -181,25 +191,25 @@ func (c *Consumer) poll(ctx context.Context) error {
 			if fatal := readError(e.Err); fatal != nil {
 				return fmt.Errorf("read %s, partition %d: %w", e.Topic, e.Partition, fatal)
 			}
-			c.log.Warn("reading the log goes on after an error", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
+			warnRead(c.log, e)
 		}
 		fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 			if len(f.Records) > 0 {
-				c.dispatch(Partition{f.Topic, f.Partition}, f.Records)
+				c.dispatch(Partition{f.Topic, f.Partition}, f.Records, f.HighWatermark)
 			}
 		})
 		c.cl.AllowRebalance()
 	}
 }
 
-func (c *Consumer) dispatch(p Partition, records []*kgo.Record) {
+func (c *Consumer) dispatch(p Partition, records []*kgo.Record, end int64) {
 	c.mu.Lock()
 	w := c.workers[p]
 	c.mu.Unlock()
 	if w == nil {
 		return // given away since: its next owner reads them
 	}
-	if w.push(records) >= queueBatches {
+	if w.push(records, end) >= queueBatches {
 		c.cl.PauseFetchPartitions(map[string][]int32{p.Topic: {p.Number}})
 	}
 }

@@ -31,6 +31,14 @@ func PolicyHash(policy *vigiev1.Policy) ([]byte, error) {
 // with the same content is without effect in the fold. version and at_ms must be
 // set; content_hash is filled in.
 func EnsurePolicy(ctx context.Context, cfg Config, policy *vigiev1.Policy, partitions int32) error {
+	all := make([]int32, partitions)
+	for p := range all {
+		all[p] = int32(p)
+	}
+	return appendPolicy(ctx, cfg, policy, all)
+}
+
+func appendPolicy(ctx context.Context, cfg Config, policy *vigiev1.Policy, partitions []int32) error {
 	value, err := policyRecord(policy)
 	if err != nil {
 		return err
@@ -41,7 +49,7 @@ func EnsurePolicy(ctx context.Context, cfg Config, policy *vigiev1.Policy, parti
 	}
 	defer cl.Close()
 	var records []*kgo.Record
-	for p := range partitions {
+	for _, p := range partitions {
 		records = append(records, &kgo.Record{
 			Topic: cfg.Topic(topics.Events), Partition: p, Value: value,
 			Headers: []kgo.RecordHeader{{Key: topics.HeaderKind, Value: []byte("policy")}},

@@ -150,9 +150,18 @@ func (t *Tail) judge(errs []kgo.FetchError) error {
 		if fatal := readError(e.Err); fatal != nil {
 			return fmt.Errorf("read %s, partition %d: %w", e.Topic, e.Partition, fatal)
 		}
-		t.log.Warn("reading the log goes on after an error", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
+		warnRead(t.log, e)
 	}
 	return nil
+}
+
+// warnRead tells of an error that passes. One of the whole client names no topic.
+func warnRead(log *slog.Logger, e kgo.FetchError) {
+	if e.Topic == "" {
+		log.Warn("reading the log goes on after an error", "error", e.Err)
+		return
+	}
+	log.Warn("reading the log goes on after an error", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
 }
 
 // readError returns the error to stop with, or nil for one that passes.
@@ -227,14 +236,25 @@ func listed(ctx context.Context, log *slog.Logger, topic string, ask func(contex
 			got.Each(func(o kadm.ListedOffset) { found[o.Partition] = o.Offset })
 			return found, nil
 		}
-		if errors.Is(err, kerr.UnknownTopicOrPartition) || err == nil {
+		if err == nil {
 			return nil, ErrNoTopic
+		}
+		if fatal := noTopic(err); fatal != nil {
+			return nil, fatal
 		}
 		log.Debug("the broker does not name its offsets yet", "topic", topic, "error", err)
 		if !pause(ctx, listPause) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// noTopic is ErrNoTopic where an error says that a topic is not there, else nil.
+func noTopic(err error) error {
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return ErrNoTopic
+	}
+	return nil
 }
 
 // pause waits for d and says whether ctx still holds.

@@ -29,6 +29,9 @@ type worker struct {
 	queue [][]*kgo.Record
 	safe  Committed
 	last  Committed
+	// taken is behind the last record fetched, end the end of the partition as
+	// that fetch told it.
+	taken, end int64
 }
 
 func (c *Consumer) startWorker(ctx context.Context, p Partition, at Committed) *worker {
@@ -132,9 +135,11 @@ func (c *Consumer) commitNow(ctx context.Context, w *worker, at Committed) error
 // finish tells the worker to end after what it does now.
 func (w *worker) finish() { w.stops.Do(func() { close(w.stop) }) }
 
-// push queues records and returns how many batches wait.
-func (w *worker) push(records []*kgo.Record) int {
+// push queues records, fetched while the partition ended at end, and returns how
+// many batches wait.
+func (w *worker) push(records []*kgo.Record, end int64) int {
 	w.mu.Lock()
+	w.taken, w.end = records[len(records)-1].Offset+1, end
 	w.queue = append(w.queue, records)
 	n := len(w.queue)
 	w.mu.Unlock()
@@ -143,6 +148,18 @@ func (w *worker) push(records []*kgo.Record) int {
 	default: // it is awake already
 	}
 	return n
+}
+
+// lag is how many records stand between what is safe and the end. Where all that
+// was fetched is safe it is 0: what may follow then are markers of transactions,
+// which no handler sees.
+func (w *worker) lag() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.safe.Offset >= w.taken {
+		return 0
+	}
+	return max(w.end, w.taken) - w.safe.Offset
 }
 
 // pop takes the next batch, nil when none waits. With the last one taken the

@@ -102,7 +102,7 @@ func (p *Processor) Run(ctx context.Context) error {
 		if errors.As(err, &stop) {
 			return stop.err
 		}
-		p.metrics.rebuilds.Inc()
+		p.metrics.rebuilt(err)
 		p.deps.Log.Warn("processor: the Kafka client is rebuilt, states are kept", "because", err)
 		select {
 		case <-ctx.Done():

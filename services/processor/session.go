@@ -230,6 +230,7 @@ func (s *session) dropGone() {
 	for n := range s.owned {
 		if _, held := s.assigned[n]; !held {
 			delete(s.owned, n)
+			s.p.metrics.gone(n)
 		}
 	}
 }
@@ -271,7 +272,7 @@ func (s *session) foldAll(tp kgo.FetchTopicPartition) error {
 		}
 	}
 	s.sinceCommit += len(tp.Records)
-	s.p.metrics.folded(part, len(tp.Records), tp.HighWatermark)
+	s.p.metrics.folded(part, len(tp.Records), tp.HighWatermark, tp.Records[len(tp.Records)-1].Timestamp)
 	return nil
 }
 
@@ -325,6 +326,7 @@ func (s *session) commit(ctx context.Context) error {
 		return s.afterAbort(ctx, touched)
 	}
 	for _, part := range touched {
+		s.p.metrics.confirmed(part)
 		part.drop(part.next)
 	}
 	s.sinceCommit = 0

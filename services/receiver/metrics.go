@@ -16,6 +16,12 @@ type metrics struct {
 	answerSeconds                      prometheus.Histogram
 }
 
+// RegisterMetrics registers what a receiver counts, for the page that lists it.
+func RegisterMetrics(reg prometheus.Registerer) error {
+	_, err := newMetrics(reg)
+	return err
+}
+
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	count := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_receiver_" + name, Help: help})

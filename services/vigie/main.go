@@ -75,6 +75,7 @@ Start with:
 	root.AddCommand(
 		upCommand(), provisionCommand(), receiverCommand(), processorCommand(), archiverCommand(), consoleCommand(),
 		demoCommand(), panelCommand(), verifyCommand(), configCommand(), versionCommand(), engineCommand(),
+		metricsCommand(), healthcheckCommand(),
 	)
 	for _, c := range root.Commands() {
 		strictArgs(c)

@@ -2,62 +2,98 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/pprof"
-	"time"
+	"text/tabwriter"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/open-vigie/vigie/services/archiver"
+	"github.com/open-vigie/vigie/services/console"
+	"github.com/open-vigie/vigie/services/demo"
+	"github.com/open-vigie/vigie/services/desk"
+	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/eventlog/appender"
+	"github.com/open-vigie/vigie/services/internal/httpserver"
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
+	"github.com/open-vigie/vigie/services/internal/telemetry"
+	"github.com/open-vigie/vigie/services/processor"
+	"github.com/open-vigie/vigie/services/receiver"
 )
 
-// metricsServer serves /metrics, /healthz, /readyz and pprof.
-type metricsServer struct {
-	listener net.Listener
-	server   *http.Server
-	ready    chan struct{}
-}
-
-// startMetrics listens where the configuration says; an empty address means nowhere.
-func (s *settings) newMetricsServer() (*metricsServer, error) {
-	l, err := net.Listen("tcp", s.cfg.Metrics.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen for metrics: %w", err)
+// startTelemetry serves /metrics, /healthz and /readyz from the first moment: a
+// start that takes long says why. It returns where, "" for nowhere.
+func (s *settings) startTelemetry(ctx context.Context, g *lifecycle.Group) (string, error) {
+	if s.cfg.Metrics.Listen == "" {
+		return "", nil
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{Registry: s.metrics}))
-	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
-	mux.HandleFunc("GET /healthz", ok)
-	mux.HandleFunc("GET /readyz", ok) // this server starts last: what is served is ready
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return &metricsServer{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, ready: make(chan struct{})}, nil
+	m, err := telemetry.NewServer(s.cfg.Metrics.Listen, s.metrics, s.health, version)
+	if err != nil {
+		return "", err
+	}
+	return m.Addr(), g.Start(ctx, lifecycle.Named{Name: "metrics", Service: m})
 }
 
-func (m *metricsServer) Ready() <-chan struct{} { return m.ready }
-
-func (m *metricsServer) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { _ = m.server.Close() })
-	defer stop()
-	close(m.ready)
-	if err := m.server.Serve(m.listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+// registerProcess registers what every process counts of itself.
+func registerProcess(reg prometheus.Registerer) error {
+	for _, c := range []prometheus.Collector{
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo(),
+	} {
+		if err := reg.Register(c); err != nil {
+			return fmt.Errorf("register the metrics of the process: %w", err)
+		}
 	}
 	return nil
 }
 
-func (in *installation) startMetrics(ctx context.Context, g *lifecycle.Group) error {
-	if in.cfg.Metrics.Listen == "" {
-		return nil
+// registerAll registers what all roles together count.
+func registerAll(reg prometheus.Registerer) error {
+	for _, register := range []func(prometheus.Registerer) error{
+		registerProcess, registerKafka, receiver.RegisterMetrics, appender.RegisterMetrics, processor.RegisterMetrics,
+		archiver.RegisterMetrics, desk.RegisterMetrics, console.RegisterMetrics, httpserver.RegisterMetrics, demo.RegisterMetrics,
+	} {
+		if err := register(reg); err != nil {
+			return err
+		}
 	}
-	m, err := in.newMetricsServer()
+	return nil
+}
+
+// registerKafka registers what a Kafka client counts; one that never connects
+// stands for all.
+func registerKafka(reg prometheus.Registerer) error {
+	cl, err := kgo.NewClient(kgo.SeedBrokers("127.0.0.1:1"), kgo.WithHooks(telemetry.NewKafka(reg).Role("")(eventlog.UseRead)...))
 	if err != nil {
-		return err
+		return fmt.Errorf("register the metrics of Kafka clients: %w", err)
 	}
-	in.endpoints.Metrics.URL = "http://" + m.listener.Addr().String() + "/metrics"
-	return g.Start(ctx, lifecycle.Named{Name: "metrics", Service: m})
+	cl.Close()
+	return nil
+}
+
+func metricsCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "metrics", Short: "What vigie counts"}
+	var markdown bool
+	list := &cobra.Command{
+		Use: "list", Short: "List every metric of every role: name, type, unit, labels, meaning",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := telemetry.List(registerAll)
+			if err != nil {
+				return err
+			}
+			if markdown {
+				fmt.Fprint(cmd.OutOrStdout(), telemetry.Markdown(all))
+				return nil
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, d := range all {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%v\t%s\n", d.Name, d.Type, d.Unit, d.Labels, d.Help)
+			}
+			return w.Flush()
+		},
+	}
+	list.Flags().BoolVar(&markdown, "markdown", false, "as the page docs/metrics.md")
+	cmd.AddCommand(list)
+	return cmd
 }

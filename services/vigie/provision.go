@@ -37,15 +37,21 @@ is left alone. A changed number of partitions is refused.`,
 			if err != nil || dryRun {
 				return err
 			}
-			if len(report.Actions) == 0 {
+			added, err := eventlog.EnsureFirstPolicy(cmd.Context(), s.kafka, alarm.Stamped(alarm.DefaultPolicy(), 1, time.Now().UnixMilli()), report.Partitions, s.log)
+			switch {
+			case err != nil:
+				return err
+			case added > 0:
+				fmt.Fprintf(out, "put the first policy into %d partitions\n", added)
+			case len(report.Actions) == 0:
 				fmt.Fprintln(out, "everything is as it should be")
-				return nil
 			}
-			return eventlog.EnsurePolicy(cmd.Context(), s.kafka, alarm.Stamped(alarm.DefaultPolicy(), 1, time.Now().UnixMilli()), report.Partitions)
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done and do nothing")
 	cmd.Flags().Int32("partitions", 0, "partitions of vigie.events: a power of two up to 1024 (0: what is there, or 32)")
+	cmd.Flags().Int16("replication", 0, "copies of each partition (0: 3)")
 	clusterFlags(cmd)
 	return cmd
 }

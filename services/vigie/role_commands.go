@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
@@ -13,8 +16,11 @@ import (
 	"github.com/open-vigie/vigie/services/warehouse"
 )
 
+// startRole starts the parts of a role on a log of so many partitions.
+type startRole func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error
+
 // role makes the command of one role that runs as a process of its own.
-func role(use, short string, start func(context.Context, *settings, *lifecycle.Group) error) *cobra.Command {
+func role(use, short string, start startRole) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short,
 		Long: short + ".\nRuns until it is told to stop; `vigie provision` must have prepared the cluster.",
@@ -34,16 +40,9 @@ func role(use, short string, start func(context.Context, *settings, *lifecycle.G
 	return cmd
 }
 
-func runRole(ctx context.Context, s *settings, start func(context.Context, *settings, *lifecycle.Group) error) error {
+func runRole(ctx context.Context, s *settings, start startRole) error {
 	g := lifecycle.NewGroup(s.log)
-	err := start(ctx, s, g)
-	if err == nil && s.cfg.Metrics.Listen != "" {
-		var m *metricsServer
-		if m, err = s.newMetricsServer(); err == nil {
-			err = g.Start(ctx, lifecycle.Named{Name: "metrics", Service: m})
-			s.log.Info("ready", "metrics", m.listener.Addr().String())
-		}
-	}
+	err := s.bringUp(ctx, g, start)
 	if err == nil {
 		select {
 		case <-ctx.Done():
@@ -56,58 +55,96 @@ func runRole(ctx context.Context, s *settings, start func(context.Context, *sett
 	return errors.Join(err, g.Stop(stopPatience))
 }
 
+// bringUp starts what tells of the role, waits for the log, and starts the role.
+func (s *settings) bringUp(ctx context.Context, g *lifecycle.Group, start startRole) error {
+	metrics, err := s.startTelemetry(ctx, g)
+	if err != nil {
+		return err
+	}
+	s.log.Info("starting", "version", version, "metrics", metrics)
+	partitions, err := eventlog.Partitions(ctx, s.kafka, s.log)
+	if err != nil {
+		return err
+	}
+	if err := s.watchKafka(ctx, g); err != nil {
+		return err
+	}
+	if err := start(ctx, s, g, partitions); err != nil {
+		return err
+	}
+	s.health.Started()
+	s.log.Info("ready", "metrics", metrics)
+	return nil
+}
+
+// watchKafka makes the role's readiness hang on an answer of Kafka.
+func (s *settings) watchKafka(ctx context.Context, g *lifecycle.Group) error {
+	cl, err := kgo.NewClient(s.kafkaOf("health").ReaderOpts(slog.New(slog.DiscardHandler))...)
+	if err != nil {
+		return fmt.Errorf("watch Kafka: %w", err)
+	}
+	s.health.Add("kafka", func(ctx context.Context) error {
+		if err := cl.Ping(ctx); err != nil {
+			return fmt.Errorf("no broker of %v answers: %w", s.kafka.Brokers, err)
+		}
+		return nil
+	})
+	return g.Start(ctx, lifecycle.Named{Name: "watch of Kafka", Service: closing{func() error { cl.Close(); return nil }}})
+}
+
 func receiverCommand() *cobra.Command {
-	return role("receiver", "Take panels in: DC-09 over TCP and UDP", func(ctx context.Context, s *settings, g *lifecycle.Group) error {
-		return withKeys(ctx, s, g, func(keys *vault.Vault, partitions int32) error {
-			_, err := s.startReceiver(ctx, g, keys, partitions)
+	return role("receiver", "Take panels in: DC-09 over TCP and UDP", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
+		keys, err := s.shareKeys(ctx, g)
+		if err != nil {
 			return err
-		})
+		}
+		_, err = s.startReceiver(ctx, g, keys, partitions)
+		return err
 	})
 }
 
 func processorCommand() *cobra.Command {
-	return role("processor", "Fold the log into states, detections and incidents", func(ctx context.Context, s *settings, g *lifecycle.Group) error {
+	return role("processor", "Fold the log into states, detections and incidents", func(ctx context.Context, s *settings, g *lifecycle.Group, _ int32) error {
 		return s.startProcessor(ctx, g)
 	})
 }
 
 func archiverCommand() *cobra.Command {
-	return role("archiver", "Copy the topics into ClickHouse, each record once", func(ctx context.Context, s *settings, g *lifecycle.Group) error {
-		c := s.cfg.ClickHouse
-		if c.URL == "" {
+	return role("archiver", "Copy the topics into ClickHouse, each record once", func(ctx context.Context, s *settings, g *lifecycle.Group, _ int32) error {
+		if s.cfg.ClickHouse.URL == "" {
 			return usageError{errors.New("clickhouse.url is empty: give it in vigie.yaml or as VIGIE_CLICKHOUSE_URL")}
 		}
-		return s.startArchiver(ctx, g, warehouse.Config{URL: c.URL, User: c.User, Password: c.Password, Database: c.Database})
+		return s.startArchiver(ctx, g, s.warehouse())
 	})
 }
 
 func consoleCommand() *cobra.Command {
-	cmd := role("console", "Serve people: the page, the API, the live stream, and the desk that takes their acts", func(ctx context.Context, s *settings, g *lifecycle.Group) error {
-		return withKeys(ctx, s, g, func(keys *vault.Vault, partitions int32) error {
-			c := s.cfg.ClickHouse
-			f, err := s.startFront(ctx, g, keys, partitions, warehouse.Config{URL: c.URL, User: c.User, Password: c.Password, Database: c.Database})
-			if err == nil {
-				fmt.Println("console: " + f.gate.LoginLink("http://"+f.server.Addr()))
-			}
+	cmd := role("console", "Serve people: the page, the API, the live stream, and the desk that takes their acts", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
+		keys, err := s.shareKeys(ctx, g)
+		if err != nil {
 			return err
-		})
+		}
+		f, err := s.startFront(ctx, g, keys, partitions, s.warehouse())
+		if err == nil {
+			fmt.Println("console: " + f.gate.LoginLink(cmp.Or(s.cfg.HTTP.URL, "http://"+f.server.Addr())))
+		}
+		return err
 	})
 	cmd.Aliases = []string{"desk"}
 	return cmd
 }
 
-// withKeys opens the keys and finds how many partitions the log has.
-func withKeys(ctx context.Context, s *settings, g *lifecycle.Group, start func(*vault.Vault, int32) error) error {
-	report, err := eventlog.Provision(ctx, s.kafka, eventlog.Options{Partitions: s.cfg.Kafka.Partitions, DryRun: true, Log: s.log})
+// warehouse is the ClickHouse server of the configuration.
+func (s *settings) warehouse() warehouse.Config {
+	c := s.cfg.ClickHouse
+	return warehouse.Config{URL: c.URL, User: c.User, Password: c.Password, Database: c.Database}
+}
+
+// shareKeys opens the keys that the roles of one machine have in common.
+func (s *settings) shareKeys(ctx context.Context, g *lifecycle.Group) (*vault.Vault, error) {
+	keys, err := s.openVault(vault.OpenShared)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	keys, err := s.openVault()
-	if err != nil {
-		return err
-	}
-	if err := g.Start(ctx, lifecycle.Named{Name: "keys", Service: closing{keys.Close}}); err != nil {
-		return err
-	}
-	return start(keys, report.Partitions)
+	return keys, g.Start(ctx, lifecycle.Named{Name: "keys", Service: closing{keys.Close}})
 }

@@ -29,13 +29,13 @@ func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *
 	writer, err := appender.New(appender.Config{
 		Writer: s.cfg.Receiver.ID, Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: s.cfg.Receiver.Group,
 		Partitions: partitions, Program: version,
-	}, appender.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka})
+	}, appender.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("receiver")})
 	if err != nil {
 		return nil, err
 	}
 	r, err := receiver.New(receiver.Config{
 		ID: s.cfg.Receiver.ID, Group: s.cfg.Receiver.Group, TCP: s.cfg.Receiver.Listen, UDP: s.cfg.Receiver.Listen,
-	}, receiver.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, Vault: keys, Appender: writer})
+	}, receiver.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("receiver"), Vault: keys, Appender: writer})
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +48,11 @@ func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *
 // startProcessor starts one member of the group that folds the log.
 func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error {
 	p, err := processor.New(processor.Config{Instance: s.cfg.Processor.Instance, NewFold: sitefold.New(s.log)},
-		processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka})
+		processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("processor")})
 	if err != nil {
 		return err
 	}
+	s.health.Add("processor", p.Health)
 	return g.Start(ctx, lifecycle.Named{Name: "processor", Service: p})
 }
 
@@ -61,14 +62,12 @@ func (s *settings) startArchiver(ctx context.Context, g *lifecycle.Group, where 
 	if err != nil {
 		return err
 	}
-	if err := db.Migrate(ctx); err != nil {
-		return err
-	}
 	a, err := archiver.New(archiver.Config{Instance: s.cfg.Archiver.Instance},
-		archiver.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, DB: db})
+		archiver.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("archiver"), DB: db})
 	if err != nil {
 		return err
 	}
+	s.health.Add("archiver", a.Health)
 	return g.Start(ctx, lifecycle.Named{Name: "archiver", Service: a})
 }
 
@@ -85,6 +84,11 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 	if err != nil {
 		return nil, err
 	}
+	if token := s.cfg.HTTP.Token; token != "" {
+		if err := gate.AcceptToken("machine", token); err != nil {
+			return nil, usageError{fmt.Errorf("http.token: %w", err)}
+		}
+	}
 	server, err := httpserver.New(httpserver.Config{Addr: s.cfg.HTTP.Listen, Version: version},
 		httpserver.Deps{Log: s.log, Metrics: s.metrics, Gate: gate})
 	if err != nil {
@@ -92,12 +96,12 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 	}
 	writer, err := appender.New(appender.Config{
 		Writer: s.cfg.Desk.Name, Kind: vigiev1.WriterKind_WRITER_KIND_DESK, Partitions: partitions, Program: version,
-	}, appender.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka})
+	}, appender.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("desk")})
 	if err != nil {
 		return nil, err
 	}
 	people, err := desk.New(desk.Config{Place: s.cfg.Desk.Place},
-		desk.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, Appender: writer, Vault: keys, Now: time.Now})
+		desk.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("desk"), Appender: writer, Vault: keys, Now: time.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +110,7 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 		return nil, err
 	}
 	view, err := console.New(console.Config{},
-		console.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafka, Warehouse: history, Now: time.Now, Explain: alarm.Explain})
+		console.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("console"), Warehouse: history, Now: time.Now, Explain: alarm.Explain})
 	if err != nil {
 		return nil, err
 	}
@@ -134,9 +138,10 @@ func openAsked(ctx context.Context, g *lifecycle.Group, asked warehouse.Config) 
 	return db, g.Start(ctx, lifecycle.Named{Name: "console's warehouse", Service: closing{db.Close}})
 }
 
-// openVault opens the keys of this machine.
-func (s *settings) openVault() (*vault.Vault, error) {
-	keys, err := vault.Open(s.path("keys"))
+// openVault opens the keys of this machine: as the only one, or sharing them with
+// the other roles that run beside it.
+func (s *settings) openVault(open func(string) (*vault.Vault, error)) (*vault.Vault, error) {
+	keys, err := open(s.path("keys"))
 	if err != nil {
 		return nil, fmt.Errorf("open the keys: %w", err)
 	}

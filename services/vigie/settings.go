@@ -10,11 +10,11 @@ import (
 
 	"github.com/lmittmann/tint"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/internal/config"
+	"github.com/open-vigie/vigie/services/internal/telemetry"
 )
 
 // settings is what every command starts from.
@@ -23,13 +23,15 @@ type settings struct {
 	log     *slog.Logger
 	metrics *prometheus.Registry
 	kafka   eventlog.Config
+	clients *telemetry.Kafka
+	health  *telemetry.Health
 }
 
 // flagKeys says which configuration key a flag sets.
 var flagKeys = map[string]string{
 	"data": "data", "log-level": "log.level", "kafka-port": "kafka.port", "clickhouse-port": "clickhouse.port",
 	"durability": "kafka.durability", "brokers": "kafka.brokers", "topic-prefix": "kafka.topic_prefix",
-	"partitions": "kafka.partitions", "instance": "", "http-port": "", "dc09-port": "", "metrics-port": "",
+	"partitions": "kafka.partitions", "replication": "kafka.replication", "instance": "", "http-port": "", "dc09-port": "", "metrics-port": "",
 }
 
 // listenKeys are flags that change the port of a listen address.
@@ -64,11 +66,21 @@ func load(cmd *cobra.Command) (*settings, error) {
 	if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	s := &settings{cfg: cfg, metrics: prometheus.NewRegistry()}
+	s := &settings{cfg: cfg, metrics: prometheus.NewRegistry(), health: &telemetry.Health{}}
+	s.clients = telemetry.NewKafka(s.metrics)
 	s.log = newLogger(cfg.Log, os.Stderr)
-	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	if err := registerProcess(s.metrics); err != nil {
+		return nil, err
+	}
 	s.kafka = eventlog.Config{Brokers: cfg.Kafka.Brokers, TopicPrefix: cfg.Kafka.TopicPrefix, ClientID: "vigie"}
 	return s, nil
+}
+
+// kafkaOf is the log as one role uses it: its clients are counted as that role's.
+func (s *settings) kafkaOf(role string) eventlog.Config {
+	cfg := s.kafka
+	cfg.ClientID, cfg.Hooks = "vigie-"+role, s.clients.Role(role)
+	return cfg
 }
 
 // path is a place below the data directory.
@@ -82,12 +94,24 @@ func newLogger(cfg config.Log, out *os.File) *slog.Logger {
 		level = slog.LevelInfo
 	}
 	text := cfg.Format == "text" || cfg.Format == "auto" && isTerminal(out)
-	if !text {
-		return slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level}))
-	}
-	return slog.New(tint.NewTextHandler(out, &tint.Options{
+	var handler slog.Handler = tint.NewTextHandler(out, &tint.Options{
 		Level: level, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != "" || !isTerminal(out),
-	}))
+	})
+	if !text {
+		handler = slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: durationsInWords})
+	}
+	if level > slog.LevelDebug {
+		handler = telemetry.NewQuiet(handler, time.Now)
+	}
+	return slog.New(handler)
+}
+
+// durationsInWords shows 1.5s where JSON would show nanoseconds without a unit.
+func durationsInWords(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().String())
+	}
+	return a
 }
 
 func isTerminal(f *os.File) bool {

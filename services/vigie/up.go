@@ -16,6 +16,7 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog/broker"
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
 	"github.com/open-vigie/vigie/services/internal/ports"
+	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/warehouse"
 	"github.com/open-vigie/vigie/services/warehouse/engine"
 )
@@ -121,6 +122,7 @@ func (in *installation) start(ctx context.Context) error {
 	}{
 		{"check the ports", in.checkPorts},
 		{"prepare the parts", in.prepare},
+		{"serve the metrics", in.startMetrics},
 		{"start Kafka and ClickHouse", in.startStores},
 		{"provision the log", in.provision},
 		{"start the roles", in.startRoles},
@@ -214,6 +216,15 @@ func (in *installation) prepareBroker() error {
 	return err
 }
 
+// startMetrics serves the metrics of all roles in one place.
+func (in *installation) startMetrics(ctx context.Context) error {
+	addr, err := in.startTelemetry(ctx, in.group)
+	if err == nil && addr != "" {
+		in.endpoints.Metrics.URL = "http://" + addr + "/metrics"
+	}
+	return err
+}
+
 // startStores starts both children; the engine comes up while Kafka does.
 func (in *installation) startStores(ctx context.Context) error {
 	in.running = true
@@ -245,7 +256,7 @@ func (in *installation) provision(ctx context.Context) error {
 }
 
 func (in *installation) startRoles(ctx context.Context) error {
-	keys, err := in.openVault()
+	keys, err := in.openVault(vault.Open)
 	if err != nil {
 		return err
 	}
@@ -269,7 +280,8 @@ func (in *installation) startRoles(ctx context.Context) error {
 		return err
 	}
 	in.endpoints.DC09 = dc09Endpoint{TCP: r.TCP().String(), UDP: r.UDP().String()}
-	return in.startMetrics(ctx, in.group)
+	in.health.Started()
+	return nil
 }
 
 // closing is a service that does nothing but close something at the stop.

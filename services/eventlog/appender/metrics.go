@@ -17,6 +17,12 @@ type metrics struct {
 	stalledBeats prometheus.Counter
 }
 
+// RegisterMetrics registers what an appender counts, for the page that lists it.
+func RegisterMetrics(reg prometheus.Registerer) error {
+	_, err := newMetrics(reg, "")
+	return err
+}
+
 func newMetrics(reg prometheus.Registerer, writer string) (*metrics, error) {
 	m := &metrics{
 		records: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -141,6 +141,28 @@ func (a *Auth) IssueToken(name string) (string, error) {
 	return token, nil
 }
 
+// minToken is the length of a token that others chose: 128 bits as hexadecimal.
+const minToken = 32
+
+// AcceptToken lets a machine in by a token that was made elsewhere: where several
+// processes must know it, their installation makes it. An earlier token of that
+// name ends.
+func (a *Auth) AcceptToken(name, token string) error {
+	if !userName.MatchString(name) {
+		return fmt.Errorf("token name %q: 1 to 64 of a-z 0-9 . _ - are expected", name)
+	}
+	if len(token) < minToken {
+		return fmt.Errorf("the token %q has %d characters: give it %d random ones or more (openssl rand -hex 32)", name, len(token), minToken)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.state.setToken(name, hash(token))
+	if err := a.save(); err != nil {
+		return fmt.Errorf("keep the token %q: %w", name, err)
+	}
+	return nil
+}
+
 // errLink says that a login link opens nothing.
 var errLink = errors.New("the login link was used, has expired, or was never made")
 

@@ -62,6 +62,8 @@ type ClickHouse struct {
 // HTTP is the address of desk and console.
 type HTTP struct {
 	Listen string `koanf:"listen" doc:"host:port of the page, the API and the live stream; port 0 takes a free one."`
+	URL    string `koanf:"url" doc:"Address under which people reach the page, for the login link; empty takes http:// and the listening address."`
+	Token  string `koanf:"token" doc:"Bearer token that a machine (Grafana, a script) may use, 32 characters or more; empty allows none." secret:"true"`
 }
 
 // Receiver takes panels in.

@@ -204,6 +204,12 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 	})
 }
 
+// RegisterMetrics registers what a server counts, for the page that lists it.
+func RegisterMetrics(reg prometheus.Registerer) error {
+	_, err := measure(reg, http.NotFoundHandler())
+	return err
+}
+
 // measure counts and times requests by route.
 func measure(reg prometheus.Registerer, next http.Handler) (http.Handler, error) {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_http_requests_total", Help: "HTTP requests answered, by route and status."}, []string{"route", "code"})
