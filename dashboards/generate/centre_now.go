@@ -92,7 +92,7 @@ func notProtectedNow() built {
 		query:       ask("sites_not_protected"),
 		unit:        "locale",
 		noValue:     "0",
-		thresholds:  steps("text", 1.0, "orange"),
+		thresholds:  steps("text"), // a large fleet always has some
 	}.stat("sum", "/^sites$/")
 }
 
@@ -154,19 +154,18 @@ func incidentsFlow() built {
 func incidentsWaiting() built {
 	return about{
 		title:       "Incidents waiting, the oldest first",
-		description: "Incidents that nobody has claimed. At risk and missed are the first and second figure of the class's answer clock. A row leads to the incident in the console.",
-		at:          at(0, 12, 12, 9),
+		description: "Incidents that nobody has claimed. At risk and missed are past the first and second deadline of the class's answer clock. A row leads to the incident in the console.",
+		at:          at(0, 12, 11, 9),
 		query:       ask("incidents_waiting", "limit", "50"),
 		unit:        "none",
 		noValue:     "The queue is empty",
 		thresholds:  steps("text"),
-		overrides: joined(hidden("incident", "site", "opened_at"), []dashboard.DashboardFieldConfigSourceOverrides{
+		overrides: joined(hidden("incident", "site", "opened_at", "status"), []dashboard.DashboardFieldConfigSourceOverrides{
 			called("label", "Site", linked("Open the incident", toIncident)),
-			called("class", "Class", property("mappings", mapped(classes, false)), width(150)),
-			called("status", "Status", property("mappings", mapped([]word{{"open", "To be claimed", ""}, {"verified", "Verified", ""}, {"parked", "Parked", ""}}, false)), width(120)),
-			called("waiting_ms", "Waiting", inUnit("ms"), width(100)),
-			called("alarms", "Alarms", inUnit("locale"), width(80)),
-			called("late", "Answer", property("mappings", mapped(lateness, true)), colouredText(), width(90)),
+			called("class", "Class", property("mappings", mapped(classes, false)), width(140)),
+			called("waiting_ms", "Waiting", inUnit("ms"), width(90)),
+			called("alarms", "Alarms", inUnit("locale"), width(70)),
+			called("late", "Answer", property("mappings", mapped(lateness, true)), colouredText(), width(80)),
 		}),
 	}.table()
 }
@@ -174,9 +173,9 @@ func incidentsWaiting() built {
 func answeredInTime() built {
 	return about{
 		title: "Answered in time, by class",
-		description: "Share of the incidents opened in the range that were answered within the first and the second figure of their class. " +
-			"80 % and 98.5 % are the shares commonly cited from EN 50518 (default, unverified); the figures in seconds stand in the policy.",
-		at:         at(12, 12, 6, 9),
+		description: "Share of the incidents opened in the range that were answered within the first and the second deadline of their class. " +
+			"80 % and 98.5 % are the shares commonly cited from EN 50518 (default, unverified); the deadlines stand in the policy.",
+		at:         at(11, 12, 7, 9),
 		query:      ask("answer_attainment"),
 		unit:       "percentunit",
 		decimals:   1,
@@ -184,8 +183,8 @@ func answeredInTime() built {
 		thresholds: steps("orange", 0.8, "green"),
 		overrides: []dashboard.DashboardFieldConfigSourceOverrides{
 			field("class", property("mappings", mapped(classes, false))),
-			called("share_first", "within the first figure", property("max", 1)),
-			called("share_second", "within the second figure", property("max", 1), property("thresholds", dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: steps("red", 0.985, "green")})),
+			called("share_first", "First deadline", property("max", 1)),
+			called("share_second", "Second deadline", property("max", 1), property("thresholds", dashboard.ThresholdsConfig{Mode: dashboard.ThresholdsModeAbsolute, Steps: steps("red", 0.985, "green")})),
 		},
 	}.bargauge("/^(share_first|share_second)$/")
 }
@@ -193,7 +192,7 @@ func answeredInTime() built {
 func missesAllowed() built {
 	return about{
 		title:       "Misses, and misses allowed",
-		description: "How many incidents were judged, how many were not answered within the second figure, and how many misses 98.5 % leaves room for. With few incidents a share says little: look here.",
+		description: "How many incidents were judged, how many were not answered within the second deadline, and how many misses 98.5 % leaves room for. With few incidents a share says little: look here.",
 		at:          at(18, 12, 6, 9),
 		query:       ask("answer_attainment"),
 		unit:        "locale",
@@ -201,9 +200,9 @@ func missesAllowed() built {
 		thresholds:  steps("text"),
 		overrides: joined(hidden("answered", "within_first", "within_second", "share_first", "share_second"), []dashboard.DashboardFieldConfigSourceOverrides{
 			called("class", "Class", property("mappings", mapped(classes, false))),
-			called("incidents", "Incidents", width(90)),
-			called("misses", "Misses", width(80)),
-			called("misses_allowed", "Allowed", width(80)),
+			called("incidents", "Incidents", width(76)),
+			called("misses", "Misses", width(60)),
+			called("misses_allowed", "Allowed", width(66)),
 		}),
 	}.table()
 }
@@ -216,7 +215,7 @@ func notProtectedByReason() built {
 		query:       ask("sites_not_protected"),
 		unit:        "locale",
 		noValue:     "Every site is protected",
-		thresholds:  steps("text", 1.0, "orange"),
+		thresholds:  steps("blue"),
 		overrides:   []dashboard.DashboardFieldConfigSourceOverrides{field("reason", property("mappings", mapped(reasons, false))), called("sites", "Sites")},
 	}.bargauge("/^sites$/")
 }

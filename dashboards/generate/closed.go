@@ -144,7 +144,7 @@ func closedSites() built {
 		overrides: joined(hidden("account", "communication_lost", "storm", "closed_since"), []dashboard.DashboardFieldConfigSourceOverrides{
 			called("site", "Number", width(100)),
 			called("label", "Site", linked("Open the site", toSite)),
-			called("closure", "Closure", property("mappings", mapped(closures, false)), width(110)),
+			called("closure", "Closure", property("mappings", mapped(closures, false)), width(125)),
 			called("open_incidents", "Incidents", inUnit("locale"), width(90)),
 			called("closed_for_ms", "Closed for", inUnit("ms"), width(110)),
 			called("protected", "Protected", property("mappings", truth("No", "red", "Yes", "green")), colouredText(), width(90)),

@@ -107,12 +107,12 @@ func (a about) bars() built {
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A")))
 }
 
-// lines shows levels, which hold until the next bucket.
+// lines compares counts per bucket.
 func (a about) lines() built {
-	return a.panel(series(common.GraphDrawStyleLine, 0).LineWidth(2).LineInterpolation(common.LineInterpolationStepAfter))
+	return a.panel(series(common.GraphDrawStyleLine, 0).LineWidth(2).LineInterpolation(common.LineInterpolationLinear))
 }
 
-// areas shows levels on top of each other.
+// areas shows levels on top of each other, which hold until the next bucket.
 func (a about) areas() built {
 	return a.panel(series(common.GraphDrawStyleLine, 50).LineInterpolation(common.LineInterpolationStepAfter).
 		Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A")))

@@ -31,7 +31,16 @@ export function draw(fields: Field[], hidden: Set<string>, theme: Theme): Drawn 
   return { times, series }
 }
 
-/** The columns for uPlot: the highest edge first, so that the ones below are drawn over it. */
-export const columns = (d: Drawn, hidden: Set<string>): number[][] => [d.times, ...visible(d, hidden).map((s) => s.drawn)]
+/**
+ * The columns for uPlot: the highest edge first, so that the ones below are
+ * drawn over it. A level holds until the end of the range: until is that end,
+ * or undefined for counts.
+ */
+export function columns(d: Drawn, hidden: Set<string>, until?: number): number[][] {
+  const edges = [d.times, ...visible(d, hidden).map((s) => s.drawn)]
+  const last = d.times.at(-1)
+  if (until === undefined || last === undefined || last >= until) return edges
+  return edges.map((e, i) => [...e, i ? (e.at(-1) ?? 0) : until])
+}
 
 export const visible = (d: Drawn, hidden: Set<string>): Line[] => d.series.filter((s) => !hidden.has(s.name)).reverse()

@@ -69,29 +69,25 @@ const fr: Record<string, string> = {
   Closed: 'Clos',
   Waiting: 'En attente',
   'Incidents waiting, the oldest first': 'Incidents en attente, le plus ancien d’abord',
-  "Incidents that nobody has claimed. At risk and missed are the first and second figure of the class's answer clock. A row leads to the incident in the console.":
+  "Incidents that nobody has claimed. At risk and missed are past the first and second deadline of the class's answer clock. A row leads to the incident in the console.":
     'Incidents que personne n’a pris en compte. « À risque » et « dépassé » sont le premier et le second délai de réponse de la classe. Une ligne mène à l’incident dans la console.',
   'The queue is empty': 'La file est vide',
   Site: 'Site',
   'Open the incident': 'Ouvrir l’incident',
   Class: 'Classe',
-  Status: 'État',
-  'To be claimed': 'À prendre',
-  Parked: 'En attente',
-  Verified: 'Vérifié',
   Alarms: 'Alarmes',
   Answer: 'Réponse',
   'At risk': 'À risque',
   'In time': 'Dans les temps',
   Missed: 'Dépassé',
   'Answered in time, by class': 'Réponses dans les temps, par classe',
-  'Share of the incidents opened in the range that were answered within the first and the second figure of their class. 80 % and 98.5 % are the shares commonly cited from EN 50518 (default, unverified); the figures in seconds stand in the policy.':
+  'Share of the incidents opened in the range that were answered within the first and the second deadline of their class. 80 % and 98.5 % are the shares commonly cited from EN 50518 (default, unverified); the deadlines stand in the policy.':
     'Part des incidents ouverts sur la période auxquels il a été répondu dans le premier et le second délai de leur classe. 80 % et 98,5 % sont les parts couramment citées de l’EN 50518 (valeur par défaut, non vérifiée) ; les délais sont dans le barème.',
   'No incident to judge in this time': 'Aucun incident à juger sur la période',
-  'within the first figure': 'dans le premier délai',
-  'within the second figure': 'dans le second délai',
+  'First deadline': 'Premier délai',
+  'Second deadline': 'Second délai',
   'Misses, and misses allowed': 'Dépassements, et dépassements admis',
-  'How many incidents were judged, how many were not answered within the second figure, and how many misses 98.5 % leaves room for. With few incidents a share says little: look here.':
+  'How many incidents were judged, how many were not answered within the second deadline, and how many misses 98.5 % leaves room for. With few incidents a share says little: look here.':
     'Combien d’incidents jugés, combien sans réponse dans le second délai, et combien de dépassements 98,5 % tolère. Avec peu d’incidents une part dit peu : regardez ici.',
   Incidents: 'Incidents',
   Misses: 'Dépassés',
