@@ -24,8 +24,13 @@ import (
 const (
 	// UDPTries of UDPWait each, TCPTries of TCPWait: the figures of a dialler that
 	// was read, not of the standard.
-	UDPTries, TCPTries = 5, 3
-	UDPWait, TCPWait   = time.Second, 5 * time.Second
+	UDPTries = 5
+	// UDPWait is how long one try by datagram waits for its answer.
+	UDPWait = time.Second
+	// TCPTries over a connection.
+	TCPTries = 3
+	// TCPWait is how long one try over a connection waits for its answer.
+	TCPWait = 5 * time.Second
 	// DefaultLateBound: a message that leaves later than this, although its panel
 	// was free, was held up by the generator itself.
 	DefaultLateBound = 20 * time.Millisecond

@@ -146,11 +146,11 @@ func TestWhatNobodyAnswersIsGivenUpAndCounted(t *testing.T) {
 
 func TestRefusalIsNoAcknowledgement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &simulated{lose: func(f dc09.Frame, _ int) bool { return true }}
-		refuse := time.AfterFunc(10*time.Millisecond, func() {
-			s.d.Answer(dc09.AppendDUH(nil, dc09.Frame{Token: dc09.TokenSIA, Sequence: 1, Account: s.d.cfg.Panels[0].Account}))
-		})
-		defer refuse.Stop()
+		s := &simulated{}
+		s.lose = func(f dc09.Frame, _ int) bool {
+			time.AfterFunc(10*time.Millisecond, func() { s.d.Answer(dc09.AppendDUH(nil, f)) })
+			return true
+		}
 		_, r := play(t, Config{Panels: panels(1)}, s, alarms(1, 1, 0))
 		if r.Events[0].State != Refused || r.Refused != 1 || r.Acknowledged[scenario.Alarm] != 0 {
 			t.Errorf("%+v", r)

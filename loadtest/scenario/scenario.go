@@ -119,8 +119,9 @@ func (a Act) Class() Class {
 		return Poll
 	case Intrusion, Tamper, Fire, HoldUp:
 		return Alarm
+	default:
+		return Signal
 	}
-	return Signal
 }
 
 // Message is one message of one panel.
