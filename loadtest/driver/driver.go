@@ -55,7 +55,7 @@ type Panel struct {
 // Transport carries frames to the receiver; answers come back by Driver.Answer.
 type Transport interface {
 	// Send hands a frame over and never waits for the network; what it cannot
-	// send is lost, as on a network.
+	// send is lost, as on a network. Called from several goroutines.
 	Send(panel int, frame []byte)
 	// Close ends it; no answer is delivered after it returned.
 	Close() error

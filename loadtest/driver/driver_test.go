@@ -3,6 +3,7 @@ package driver
 import (
 	"bytes"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // simulated is a receiver in virtual time: it answers after service, loses what
 // lose says, and during a stall answers nothing before its end.
 type simulated struct {
+	mu      sync.Mutex
 	d       *Driver
 	start   time.Time
 	service time.Duration
@@ -33,6 +35,8 @@ func (s *simulated) Send(_ int, raw []byte) {
 	if err != nil {
 		panic(err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	key := f.Account + string(rune(f.Sequence))
 	s.tries[key]++
 	s.changed = s.changed || s.sent[key] != nil && !bytes.Equal(s.sent[key], raw)
