@@ -154,7 +154,7 @@ func total(processes []measure.Process) time.Duration {
 func (l *Lab) lag(r *report.Report, samples []measure.Sample, behind []time.Duration) {
 	g := &r.Lag
 	g.ProcessorBehind = quantiles(driver.Summarize(behind))
-	g.ProcessorRecordsMax, g.ProcessorRecordsEnd, g.ArchiverRecordsMax, g.ArchiverBehindMaxMS = -1, -1, -1, -1
+	g.ProcessorRecordsMax, g.ProcessorRecordsEnd, g.ArchiverRecordsMax, g.ArchiverRecordsEnd, g.ArchiverBehindMaxMS = -1, -1, -1, -1, -1
 	for _, s := range samples {
 		g.ProcessorRecordsMax = max(g.ProcessorRecordsMax, s.ProcessorLag)
 		g.ArchiverRecordsMax = max(g.ArchiverRecordsMax, s.ArchiverLag)
@@ -163,6 +163,9 @@ func (l *Lab) lag(r *report.Report, samples []measure.Sample, behind []time.Dura
 		}
 		if s.At <= l.plan.Duration+time.Second && s.ProcessorLag >= 0 {
 			g.ProcessorRecordsEnd = s.ProcessorLag
+		}
+		if s.At <= l.plan.Duration+time.Second && s.ArchiverLag >= 0 {
+			g.ArchiverRecordsEnd = s.ArchiverLag
 		}
 	}
 }

@@ -147,6 +147,7 @@ type Lag struct {
 	// ProcessorRecordsEnd is what was left when the schedule ended.
 	ProcessorRecordsEnd int64   `json:"processor_records_end"`
 	ArchiverRecordsMax  int64   `json:"archiver_records_max"`
+	ArchiverRecordsEnd  int64   `json:"archiver_records_end"`
 	ArchiverBehindMaxMS float64 `json:"archiver_behind_max_ms"`
 }
 

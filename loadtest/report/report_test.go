@@ -53,9 +53,10 @@ func TestAnswerSaysWhenItWasTooMuch(t *testing.T) {
 	r := good()
 	r.Messages.Acknowledged -= 1234
 	r.Lag.ProcessorRecordsEnd = 90_000
+	r.Lag.ArchiverRecordsEnd = 6_109
 	r.Messages.DrainMS = 15_500
 	r.Judge(false)
-	for _, want := range []string{"did not carry them", "1,234 of 300,000 messages got no ACK", "the last answers came 15.5\u00a0s after the end", "at the end the processor was 90,000 records behind"} {
+	for _, want := range []string{"did not carry them", "1,234 of 300,000 messages got no ACK", "the last answers came 15.5\u00a0s after the end", "at the end the processor was 90,000 records behind", "ClickHouse lacked 6,109 records"} {
 		if !r.Valid || !strings.Contains(r.Answer.EN, want) {
 			t.Errorf("%q lacks %q", r.Answer.EN, want)
 		}

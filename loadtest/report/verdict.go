@@ -15,7 +15,8 @@ const (
 	// generator and what it measures compete.
 	MaxGeneratorCPU = 0.4
 	// keptUp: at the end of the schedule panels may wait this many seconds for
-	// their last answers, and the processor have as many seconds of traffic left,
+	// their last answers, and processor and archiver have as many seconds of
+	// traffic left,
 	// before the report says that the load was not carried.
 	keptUp = 5
 )
@@ -82,8 +83,8 @@ func (r *Report) judgeOracle() {
 
 // phrases of the answer in one language.
 type phrases struct {
-	lang                                                    string
-	took, did, acked, all, missing, drained, behind, lagged string
+	lang                                                             string
+	took, did, acked, all, missing, drained, behind, lagged, archive string
 }
 
 var english = phrases{
@@ -96,6 +97,7 @@ var english = phrases{
 	drained: "the last answers came %s after the end",
 	behind:  "the processor was never more than %s behind",
 	lagged:  "at the end the processor was %s records behind",
+	archive: "at the end ClickHouse lacked %s records",
 }
 
 var french = phrases{
@@ -108,13 +110,14 @@ var french = phrases{
 	drained: "les dernières réponses sont venues %s après la fin",
 	behind:  "le traitement n'a jamais eu plus de %s de retard",
 	lagged:  "à la fin, le traitement avait %s enregistrements de retard",
+	archive: "à la fin, il manquait %s enregistrements à ClickHouse",
 }
 
 // KeptUp: every message was acknowledged soon after the schedule's end at the
-// latest, when the processor was near the end of the log.
+// latest, when processor and archiver were near the end of the log.
 func (r *Report) KeptUp() bool {
 	m := r.Messages
-	return m.Acknowledged == m.Offered && m.DrainMS <= keptUp*1000 && float64(r.Lag.ProcessorRecordsEnd) <= keptUp*r.Scenario.Rate
+	return m.Acknowledged == m.Offered && m.DrainMS <= keptUp*1000 && float64(max(r.Lag.ProcessorRecordsEnd, r.Lag.ArchiverRecordsEnd)) <= keptUp*r.Scenario.Rate
 }
 
 func (r *Report) answer(p phrases) string {
@@ -138,6 +141,9 @@ func (r *Report) answer(p phrases) string {
 		parts = append(parts, fmt.Sprintf(p.lagged, count(int(r.Lag.ProcessorRecordsEnd), p.lang)))
 	} else if r.Lag.ProcessorBehind.Count > 0 {
 		parts = append(parts, fmt.Sprintf(p.behind, ms(r.Lag.ProcessorBehind.Max, p.lang)))
+	}
+	if float64(r.Lag.ArchiverRecordsEnd) > keptUp*r.Scenario.Rate {
+		parts = append(parts, fmt.Sprintf(p.archive, count(int(r.Lag.ArchiverRecordsEnd), p.lang)))
 	}
 	separator := "; "
 	if p.lang == "fr" {
