@@ -24,26 +24,26 @@ func RegisterMetrics(reg prometheus.Registerer) error {
 }
 
 func newMetrics(reg prometheus.Registerer, writer string) (*metrics, error) {
+	labels := prometheus.Labels{"writer": writer}
 	m := &metrics{
-		records: prometheus.NewCounterVec(prometheus.CounterOpts{
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{ConstLabels: labels,
 			Name: "vigie_appender_records_total", Help: "Records whose append was answered, by kind and result."}, []string{"kind", "result"}),
-		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{ConstLabels: labels,
 			Name: "vigie_appender_refused_total", Help: "Events and polls not taken, by reason; their senders got no answer."}, []string{"reason"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{ConstLabels: labels,
 			Name: "vigie_appender_append_seconds", Help: "From received_at (for a beat, its T) to Kafka's answer.",
 			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}}, []string{"kind"}),
-		polls: prometheus.NewCounter(prometheus.CounterOpts{
+		polls: prometheus.NewCounter(prometheus.CounterOpts{ConstLabels: labels,
 			Name: "vigie_appender_polls_total", Help: "Polls packed into beats."}),
-		stalledBeats: prometheus.NewCounter(prometheus.CounterOpts{
+		stalledBeats: prometheus.NewCounter(prometheus.CounterOpts{ConstLabels: labels,
 			Name: "vigie_appender_beats_delayed_total", Help: "Beats that were due while as many as allowed were in flight."}),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	own := prometheus.WrapRegistererWith(prometheus.Labels{"writer": writer}, reg)
 	var errs []error
 	for _, c := range []prometheus.Collector{m.records, m.refusals, m.seconds, m.polls, m.stalledBeats} {
-		errs = append(errs, own.Register(c))
+		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)
 }

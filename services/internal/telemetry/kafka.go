@@ -1,7 +1,7 @@
 package telemetry
 
 import (
-	"strings"
+	"regexp"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,7 +52,7 @@ func newClientHooks(reg prometheus.Registerer, role, use string) *clientHooks {
 	labels := prometheus.Labels{"role": role, "use": use}
 	h := &clientHooks{clients: map[*kgo.Client]bool{}}
 	h.Metrics = kprom.NewMetrics("vigie_kafka",
-		kprom.Registerer(withoutBuffers{reg}),
+		kprom.Registerer(chosen{reg}),
 		kprom.WithStaticLabel(labels),
 		// A broker's number is enough; bytes and records by topic show where the load is.
 		kprom.FetchAndProduceDetail(kprom.ByTopic, kprom.Records, kprom.CompressedBytes),
@@ -101,11 +101,14 @@ func (h *clientHooks) sum(of func(*kgo.Client) int64) float64 {
 	return float64(total)
 }
 
-// withoutBuffers keeps kprom's gauges of buffers out: they show one client only,
-// and two of them are called _total, which is a counter's name.
-type withoutBuffers struct{ prometheus.Registerer }
+// chosen registers those metrics of kprom that are filled. Its gauges of buffers
+// stay out: they show one client only, and two of them are called _total, which
+// is a counter's name.
+type chosen struct{ prometheus.Registerer }
 
-func (r withoutBuffers) MustRegister(cs ...prometheus.Collector) {
+var unfilled = regexp.MustCompile(`fqName: "vigie_kafka_(buffered_.*|(read|write)_(time|wait)_seconds|request_throttled_seconds|(fetch|produce)_(batches|bytes)_total)"`)
+
+func (r chosen) MustRegister(cs ...prometheus.Collector) {
 	for _, c := range cs {
 		if err := r.Register(c); err != nil {
 			panic(err)
@@ -113,8 +116,10 @@ func (r withoutBuffers) MustRegister(cs ...prometheus.Collector) {
 	}
 }
 
-func (r withoutBuffers) Register(c prometheus.Collector) error {
-	if g, ok := c.(prometheus.GaugeFunc); ok && strings.Contains(g.Desc().String(), "_buffered_") {
+func (r chosen) Register(c prometheus.Collector) error {
+	described := make(chan *prometheus.Desc, 1) // kprom's collectors have one each
+	c.Describe(described)
+	if unfilled.MatchString((<-described).String()) {
 		return nil
 	}
 	return r.Registerer.Register(c)

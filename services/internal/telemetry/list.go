@@ -75,7 +75,7 @@ func List(register func(prometheus.Registerer) error) ([]Described, error) {
 
 // descPattern reads what prometheus.Desc tells of itself only in words.
 var (
-	descPattern  = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*)", (?:unit: "[^"]*", )?constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
+	descPattern  = regexp.MustCompile(`^Desc\{fqName: "([^"]*)", help: "(.*?)", (?:unit: "[^"]*", )?constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
 	labelPattern = regexp.MustCompile(`([a-zA-Z_][a-zA-Z0-9_]*)="`)
 )
 
