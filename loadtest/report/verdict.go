@@ -16,8 +16,7 @@ const (
 	MaxGeneratorCPU = 0.4
 	// keptUp: at the end of the schedule panels may wait this many seconds for
 	// their last answers, and processor and archiver have as many seconds of
-	// traffic left,
-	// before the report says that the load was not carried.
+	// traffic left, before the report says that the load was not carried.
 	keptUp = 5
 )
 
