@@ -39,6 +39,10 @@ test-web: web
 test-long: build setup-run setup-test ## The kill tests with many more rounds
 	KILLS=200 $(GO) test -race -count=1 -timeout 2h -run Kill ./services/vigie/...
 
+.PHONY: simulate
+simulate: need-go ## The engine against a failing cluster in virtual time, SEEDS histories (default 200)
+	SIM_SEEDS=$${SEEDS:-200} $(GO) test -tags simulation -count=1 -timeout 12h -run Simulation ./services/processor
+
 .PHONY: fuzz
 fuzz: need-go ## Fuzz each parser for FUZZTIME (default 1m)
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' services schemas); do \

@@ -95,6 +95,8 @@ type world struct {
 	cluster *kfake.Cluster
 	cfg     eventlog.Config
 	cl      *kgo.Client
+	dial    dial
+	log     func(instance string) *slog.Logger
 	rng     *rand.Rand
 	now     int64
 	seq     uint64
@@ -102,12 +104,20 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	t.Helper()
+	return worldOn(t, seed, (&net.Dialer{}).DialContext, kfake.NumBrokers(1))
+}
+
+// dial opens a connection to a broker.
+type dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+func worldOn(t *testing.T, seed uint64, dial dial, brokers ...kfake.Opt) *world {
+	t.Helper()
 	var full []string
-	cfg := eventlog.Config{}
+	cfg := eventlog.Config{Extra: []kgo.Opt{kgo.Dialer(dial)}}
 	for _, row := range topics.Table() {
 		full = append(full, cfg.Topic(row.Name))
 	}
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(testPartitions, full...))
+	cluster, err := kfake.NewCluster(append(brokers, kfake.SeedTopics(testPartitions, full...))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +135,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), cfg.Group(eventlog.GroupProcessor), zero); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000}
+	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -244,7 +254,7 @@ func (w *world) start(name string) *instance {
 		if in.cut.Load() {
 			return nil, errors.New("the process is dead")
 		}
-		c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+		c, err := w.dial(ctx, network, addr)
 		if err == nil {
 			in.net.mu.Lock()
 			in.net.open = append(in.net.open, c)
@@ -252,7 +262,7 @@ func (w *world) start(name string) *instance {
 		}
 		return watcher{c, in}, err
 	}), kgo.RetryTimeout(500 * time.Millisecond)}
-	p, err := New(Config{Instance: name, NewFold: newTally, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond}, Deps{Log: quiet(), Kafka: cfg})
+	p, err := New(Config{Instance: name, NewFold: newTally, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond}, Deps{Log: w.log(name), Kafka: cfg})
 	if err != nil {
 		w.t.Fatal(err)
 	}

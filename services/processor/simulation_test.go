@@ -1,0 +1,285 @@
+//go:build simulation
+
+package processor
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/open-vigie/vigie/schemas/topics"
+)
+
+// The simulation: the engine as it is, against a broker in the same process, in
+// virtual time, on a network in memory. A seed decides what happens: processors
+// come, stop, are killed, are frozen until others have taken over and then come
+// back; networks are cut, also right behind a chosen request; brokers refuse,
+// answer late, lose leadership; time in the log jumps. At the end everything is
+// healed, and the committed outputs must be the oracle's: byte for byte, once
+// each.
+//
+//	SIM_SEEDS=10000 go test -tags simulation -timeout 12h -run Simulation ./services/processor
+//	SIM_SEED=4711 go test -tags simulation -run Simulation -v ./services/processor
+const simulationSeeds = 24
+
+func TestSimulation(t *testing.T) {
+	first, n := uint64(0), uint64(simulationSeeds)
+	if s := os.Getenv("SIM_SEEDS"); s != "" {
+		n = number(t, "SIM_SEEDS", s)
+	}
+	if s := os.Getenv("SIM_SEED"); s != "" {
+		first, n = number(t, "SIM_SEED", s), 1
+	}
+	for seed := first; seed < first+n; seed++ {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+		})
+	}
+}
+
+func number(t *testing.T, name, s string) uint64 {
+	t.Helper()
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		t.Fatalf("%s=%q: a number is expected", name, s)
+	}
+	return n
+}
+
+// simulation is a world with the processors that live in it.
+type simulation struct {
+	*world
+	alive  map[string]*instance
+	faults []*kfake.FaultHandle
+	// told is the story so far, shown when it ends badly.
+	told []string
+}
+
+func simulate(t *testing.T, seed uint64) {
+	vn := &kfake.VirtualNetwork{}
+	w := worldOn(t, seed, vn.DialContext, kfake.ListenFn(vn.Listen), kfake.Ports(9092, 9093, 9094))
+	s := &simulation{world: w, alive: map[string]*instance{}}
+	if os.Getenv("SIM_SEED") != "" {
+		said := &bytes.Buffer{}
+		w.log = func(name string) *slog.Logger {
+			return slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug})).With("of", name)
+		}
+		defer func() {
+			if t.Failed() {
+				t.Log(said)
+			}
+		}()
+	}
+	defer func() {
+		if t.Failed() {
+			for _, line := range s.told {
+				t.Log(line)
+			}
+		}
+		for _, in := range s.alive {
+			in.kill()
+			<-in.done
+		}
+		w.cl.Close()
+	}()
+	s.come("a")
+	for range 6 + s.rng.IntN(20) {
+		s.feed(1 + s.rng.IntN(12))
+		s.something()
+		time.Sleep(time.Duration(s.rng.Int64N(int64(800 * time.Millisecond))))
+	}
+	s.heal()
+	s.feed(2)
+	s.settled()
+	s.come("b")
+	s.feed(2)
+	s.settled()
+	s.check()
+}
+
+func (s *simulation) tell(format string, args ...any) {
+	s.told = append(s.told, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+}
+
+// come starts a processor of that name unless it lives.
+func (s *simulation) come(name string) {
+	if _, lives := s.alive[name]; lives {
+		return
+	}
+	s.tell("%s starts", name)
+	s.alive[name] = s.start(name)
+}
+
+// gone waits for the end of one that was told to stop, or killed.
+func (s *simulation) gone(name string, killed bool) {
+	in := s.alive[name]
+	delete(s.alive, name)
+	if err := <-in.done; err != nil && !killed {
+		s.t.Errorf("%s ended with %v", name, err)
+	}
+}
+
+// one picks a living processor; "" when there is none.
+func (s *simulation) one() string {
+	for _, name := range []string{"a", "b", "c"} {
+		if _, lives := s.alive[name]; lives && s.rng.IntN(2) == 0 {
+			return name
+		}
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		if _, lives := s.alive[name]; lives {
+			return name
+		}
+	}
+	return ""
+}
+
+// something is one blow of fate.
+func (s *simulation) something() {
+	name := s.one()
+	switch s.rng.IntN(11) {
+	case 0, 1:
+		s.come([]string{"a", "b", "c"}[s.rng.IntN(3)])
+	case 2:
+		if name != "" {
+			s.tell("%s is killed", name)
+			s.alive[name].kill()
+			s.gone(name, true)
+			if s.rng.IntN(2) == 0 {
+				s.come(name) // by a service manager, at once
+			}
+		}
+	case 3:
+		if name != "" {
+			s.tell("%s is told to stop", name)
+			s.alive[name].stop()
+			s.gone(name, false)
+		}
+	case 4: // longer than a session: others take over, then the zombie is back
+		s.cut(name, 6*time.Second+time.Duration(s.rng.Int64N(int64(15*time.Second))))
+	case 5:
+		s.cut(name, time.Duration(s.rng.Int64N(int64(2*time.Second))))
+	case 6:
+		s.cutBehind(name)
+	case 7, 8:
+		s.refuse()
+	case 9:
+		s.move()
+	case 10:
+		jump := s.rng.Int64N(20_000)
+		s.tell("time in the log jumps by %d ms", jump)
+		s.now += jump
+	}
+}
+
+func (s *simulation) cut(name string, d time.Duration) {
+	if name == "" {
+		return
+	}
+	s.tell("%s is cut off for %s", name, d)
+	in := s.alive[name]
+	in.sever()
+	s.during(d)
+	in.cut.Store(false)
+}
+
+// during lets life go on for a while: some of it arrives when others own all.
+func (s *simulation) during(d time.Duration) {
+	if s.rng.IntN(2) == 0 {
+		s.come([]string{"a", "b", "c"}[s.rng.IntN(3)])
+	}
+	for range 3 {
+		time.Sleep(d / 3)
+		s.feed(s.rng.IntN(4))
+	}
+}
+
+// cutBehind cuts right after a request of some kind has left: the broker acts
+// on it, its answer never comes.
+func (s *simulation) cutBehind(name string) {
+	if name == "" {
+		return
+	}
+	keys := []kmsg.Key{kmsg.EndTxn, kmsg.TxnOffsetCommit, kmsg.AddOffsetsToTxn, kmsg.AddPartitionsToTxn, kmsg.Produce, kmsg.Heartbeat, kmsg.JoinGroup, kmsg.InitProducerID}
+	key := keys[s.rng.IntN(len(keys))]
+	d := time.Duration(s.rng.Int64N(int64(12 * time.Second)))
+	s.tell("%s will be cut off behind its next %s, for about %s", name, key.Name(), d)
+	in := s.alive[name]
+	in.cutAfter.Store(int32(key) + 1)
+	s.feed(1 + s.rng.IntN(4))
+	s.during(d)
+	in.cutAfter.Store(0)
+	in.cut.Store(false)
+}
+
+// refuse makes brokers refuse some requests.
+func (s *simulation) refuse() {
+	top := func(key kmsg.Key, err *kerr.Error) kfake.Fault {
+		return kfake.Fault{Keys: []kmsg.Key{key}, Err: err, TopLevel: true}
+	}
+	inner := func(key kmsg.Key, err *kerr.Error) kfake.Fault {
+		return kfake.Fault{Keys: []kmsg.Key{key}, Err: err}
+	}
+	faults := []kfake.Fault{
+		top(kmsg.EndTxn, kerr.UnknownServerError), top(kmsg.EndTxn, kerr.RequestTimedOut), top(kmsg.EndTxn, kerr.ConcurrentTransactions),
+		top(kmsg.EndTxn, kerr.NotCoordinator), top(kmsg.EndTxn, kerr.ProducerFenced), top(kmsg.EndTxn, kerr.InvalidTxnState),
+		inner(kmsg.TxnOffsetCommit, kerr.CoordinatorNotAvailable), inner(kmsg.TxnOffsetCommit, kerr.TransactionAbortable),
+		inner(kmsg.TxnOffsetCommit, kerr.UnknownMemberID), inner(kmsg.TxnOffsetCommit, kerr.IllegalGeneration),
+		inner(kmsg.TxnOffsetCommit, kerr.RebalanceInProgress), inner(kmsg.TxnOffsetCommit, kerr.UnknownServerError),
+		top(kmsg.AddOffsetsToTxn, kerr.ConcurrentTransactions), top(kmsg.AddOffsetsToTxn, kerr.CoordinatorLoadInProgress),
+		top(kmsg.InitProducerID, kerr.ConcurrentTransactions), top(kmsg.InitProducerID, kerr.CoordinatorNotAvailable),
+		inner(kmsg.Produce, kerr.NotLeaderForPartition), inner(kmsg.Produce, kerr.NotEnoughReplicas), inner(kmsg.Produce, kerr.InvalidRecord),
+		inner(kmsg.Fetch, kerr.NotLeaderForPartition), inner(kmsg.Fetch, kerr.UnknownServerError),
+		inner(kmsg.OffsetFetch, kerr.UnstableOffsetCommit), inner(kmsg.OffsetFetch, kerr.NotCoordinator),
+		top(kmsg.Heartbeat, kerr.RebalanceInProgress), top(kmsg.Heartbeat, kerr.UnknownMemberID), top(kmsg.JoinGroup, kerr.CoordinatorNotAvailable),
+	}
+	f := faults[s.rng.IntN(len(faults))]
+	f.Count = 1 + s.rng.IntN(4)
+	if f.Keys[0] == kmsg.Produce {
+		// The panels' side has its own tests; here it must keep its order.
+		f.Topic = s.cfg.Topic([]string{topics.Detections, topics.SiteStates, topics.Progress}[s.rng.IntN(3)])
+	}
+	s.tell("%d × %s gets %s", f.Count, f.Keys[0].Name(), f.Err.Message)
+	s.faults = append(s.faults, s.cluster.Fault(f))
+}
+
+// move lets leadership or coordinators go to other brokers.
+func (s *simulation) move() {
+	if s.rng.IntN(2) == 0 {
+		s.tell("the leaders change")
+		s.cluster.ShufflePartitionLeaders()
+		return
+	}
+	s.tell("the coordinators change")
+	s.cluster.RehashCoordinators()
+}
+
+// heal ends every fault, and leaves one processor. Only one, because kfake counts
+// a member too few when a static member is replaced while it waits for its
+// assignment; its join barrier then waits for its time-out, which each join of
+// a further member begins anew.
+func (s *simulation) heal() {
+	s.tell("all is healed")
+	for _, f := range s.faults {
+		f.Remove()
+	}
+	for name, in := range s.alive {
+		in.cutAfter.Store(0)
+		in.cut.Store(false)
+		if name != "a" {
+			in.stop()
+			s.gone(name, true)
+		}
+	}
+	s.come("a")
+}
