@@ -122,7 +122,7 @@ func (v *Vault) prepare() error {
 	if err != nil {
 		return fmt.Errorf("preparing the key file: %w", err)
 	}
-	master, err := loadMaster(filepath.Join(v.dir, masterFile), fresh)
+	master, err := LoadMaster(filepath.Join(v.dir, masterFile), fresh)
 	if err != nil {
 		return err
 	}
@@ -132,8 +132,10 @@ func (v *Vault) prepare() error {
 	return v.finishShredding()
 }
 
-// loadMaster reads the master key, and makes one only when no key was wrapped yet.
-func loadMaster(path string, fresh bool) ([]byte, error) {
+// LoadMaster reads a master key of 32 bytes from a file, and makes the file, mode
+// 0600, when it is missing and fresh says that nothing was encrypted under it yet.
+// The error says what to restore.
+func LoadMaster(path string, fresh bool) ([]byte, error) {
 	key, err := os.ReadFile(path)
 	switch {
 	case err == nil && len(key) == keySize:
