@@ -200,9 +200,14 @@ func (w *world) rejected(n int) []*vigiev1.Rejected {
 // await asks again until the condition holds; what it asks waits by itself.
 func (w *world) await(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(patience)
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
 	for !holds() {
-		if time.Now().After(deadline) {
+		select {
+		case <-again.C:
+		case <-late.C:
 			w.t.Fatalf("waited %s for %s", patience, what)
 		}
 	}
