@@ -140,7 +140,8 @@ func (in *installationUnderTest) launch() {
 	in.out = &syncBuffer{}
 	in.ended = make(chan error, 1)
 	in.cmd = vigie(context.Background(), in.t, in.args...)
-	in.cmd.Env = append(in.cmd.Env, in.env...)
+	// An ephemeral one chooses a directory for itself, below TMPDIR.
+	in.cmd.Env = append(append(in.cmd.Env, "TMPDIR="+filepath.Dir(in.data)), in.env...)
 	in.cmd.Stdout, in.cmd.Stderr = in.out, in.out
 	if err := in.cmd.Start(); err != nil {
 		in.t.Fatal(err)
@@ -149,7 +150,14 @@ func (in *installationUnderTest) launch() {
 }
 
 func (in *installationUnderTest) read() error {
-	b, err := os.ReadFile(filepath.Join(in.data, endpointsFile))
+	found, err := filepath.Glob(filepath.Join(filepath.Dir(in.data), "*", endpointsFile))
+	if err != nil {
+		return err
+	}
+	if len(found) != 1 {
+		return fmt.Errorf("%d installations have said where they are", len(found))
+	}
+	b, err := os.ReadFile(found[0])
 	if err != nil {
 		return err
 	}
