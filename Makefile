@@ -19,11 +19,11 @@ run: build setup-run ## Build, install the local Kafka and ClickHouse, start eve
 	@bin/vigie up --demo $(ARGS)
 
 .PHONY: build
-build: web bin/vigie ## Build bin/vigie
+build: web bin/vigie bin/vigie-load ## Build bin/vigie and bin/vigie-load
 
-.PHONY: bin/vigie
-bin/vigie: need-go
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./services/vigie
+.PHONY: bin/vigie bin/vigie-load
+bin/vigie bin/vigie-load: need-go
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./$(if $(findstring load,$@),loadtest,services)/$(@F)
 
 ##@ Test
 
@@ -48,6 +48,10 @@ fuzz: need-go ## Fuzz each parser for FUZZTIME (default 1m)
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' services schemas); do \
 		for t in $$(grep -ohE '^func Fuzz[A-Za-z0-9]*' $$f | cut -c6-); do \
 			$(GO) test -run '^$$' -fuzz "^$$t$$" -fuzztime $${FUZZTIME:-1m} ./$$(dirname $$f) || exit 1; done; done
+
+.PHONY: loadtest
+loadtest: build setup-run ## Ten minutes of lockdown on an installation of its own, with a report
+	bin/vigie-load run lockdown --start bin/vigie --sites 2000 --rate 250 --duration 10m $(ARGS)
 
 .PHONY: bench
 bench: need-go ## Run the benchmarks, each beside its baseline
