@@ -27,7 +27,7 @@ type Options struct {
 	Replication int16
 	MinISR      int
 	// Durability "power" (also when empty) writes flushed topics through to the
-	// disk before the ACK, where Local; "process" leaves that to the kernel.
+	// disk before the ACK, where there is one copy; "process" leaves that to the kernel.
 	Durability string
 	// DryRun says what would be done and does nothing.
 	DryRun bool

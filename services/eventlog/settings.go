@@ -71,7 +71,8 @@ func settingsOf(row topics.Topic, opts Options) settings {
 			setting{key: "message.timestamp.before.max.ms", value: ms(maxBehind), optional: true},
 		)
 	}
-	if row.Flushed && opts.Local {
+	// One copy is one machine's memory until it is on the disk.
+	if row.Flushed && (opts.Local || opts.Replication == 1) {
 		flush := "1"
 		if opts.Durability == "process" {
 			flush = strconv.FormatInt(1<<63-1, 10)

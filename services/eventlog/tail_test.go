@@ -185,6 +185,12 @@ func flushed(t *testing.T, l log) {
 	eventually(t, "durability process does not flush", func() bool {
 		return l.setting(t, topics.Events, "flush.messages") == "9223372036854775807"
 	})
+	if _, err := eventlog.Provision(within(t), l.Config, eventlog.Options{Partitions: partitions, Replication: 1, Log: discard}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a cluster that holds one copy is flushed", func() bool {
+		return l.setting(t, topics.Events, "flush.messages") == "1"
+	})
 }
 
 // survivesKill kills the broker twice while one client writes and a tail reads:

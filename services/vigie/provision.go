@@ -25,7 +25,8 @@ is left alone. A changed number of partitions is refused.`,
 				return err
 			}
 			report, err := eventlog.Provision(cmd.Context(), s.kafka, eventlog.Options{
-				Partitions: s.cfg.Kafka.Partitions, Replication: s.cfg.Kafka.Replication, DryRun: dryRun, Log: s.log,
+				Partitions: s.cfg.Kafka.Partitions, Replication: s.cfg.Kafka.Replication, Durability: s.cfg.Kafka.Durability,
+				DryRun: dryRun, Log: s.log,
 			})
 			out := cmd.OutOrStdout()
 			for _, a := range report.Actions {

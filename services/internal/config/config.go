@@ -43,7 +43,7 @@ type Kafka struct {
 	Partitions  int32    `koanf:"partitions" doc:"Partitions of vigie.events: a power of two up to 1024, never changed later; 0 keeps what is there, or takes 8 locally and 32 on a cluster."`
 	Replication int16    `koanf:"replication" doc:"Copies of each partition on a cluster; 0 takes 3 (1 locally)."`
 	Port        int      `koanf:"port" doc:"Port of the local Kafka on 127.0.0.1; 0 takes a free one."`
-	Durability  string   `koanf:"durability" doc:"power: an acknowledged event is on the disk. process: it is with the kernel, and survives any process but not a power cut. Local Kafka only."`
+	Durability  string   `koanf:"durability" doc:"power: an acknowledged event is on the disk. process: it is with the kernel, and survives any process but not a power cut. Where there is one copy only: the local Kafka, or kafka.replication 1."`
 	Libs        string   `koanf:"libs" doc:"Directory of Kafka's jars; empty looks beside the program."`
 	Java        string   `koanf:"java" doc:"Java 17 or newer; empty looks in JAVA_HOME and PATH."`
 	HeapMB      int      `koanf:"heap_mb" doc:"Java heap of the local Kafka, MiB."`
@@ -70,7 +70,15 @@ type HTTP struct {
 type Receiver struct {
 	ID     string `koanf:"id" doc:"Name of this receiver, stable over restarts, [a-z0-9._-]{1,64}."`
 	Group  string `koanf:"group" doc:"Receivers of one group share a supervision clock: the panels of any can reach another."`
-	Listen string `koanf:"listen" doc:"host:port for DC-09 over TCP and UDP; port 0 takes a free one."`
+	Listen string `koanf:"listen" doc:"host:port for DC-09 over TCP and UDP; port 0 takes a free one; [::]:9009 listens on IPv6 and IPv4."`
+
+	Keyring       string `koanf:"keyring" doc:"File with the AES keys of panels (vigie keys); empty takes keys/panels.keyring below data."`
+	MasterKeyFile string `koanf:"master_key_file" doc:"File with the master key of the keyring, 32 bytes, made by the first vigie keys; empty takes keys/panels.master below data."`
+	MasterKey     string `koanf:"master_key" doc:"Master key of the keyring, 64 hexadecimal digits, in place of the file." secret:"true"`
+
+	CheckStampLines    []string `koanf:"check_stamp_lines" doc:"Lines (hexadecimal, as in L1F; or all) on which a clear frame with a stamp outside -40 s to +20 s is answered NAK with our clock. Encrypted frames always are."`
+	EncryptedOnlyLines []string `koanf:"encrypted_only_lines" doc:"Lines (or all) on which an account that has a key gets no answer when it sends in clear. Elsewhere it is taken, and told as a suspicion."`
+	KnownOnlyLines     []string `koanf:"known_only_lines" doc:"Lines (or all) on which an account that nobody declared gets no answer. Elsewhere it is taken as a site of its own."`
 }
 
 // Instance names a member of a consumer group.
@@ -160,8 +168,9 @@ func loadFile(k *koanf.Koanf, path string) error {
 // fromEnv turns VIGIE_KAFKA_TOPIC_PREFIX into kafka.topic_prefix.
 func fromEnv(environ []string) (map[string]any, error) {
 	byEnv := map[string]string{}
+	lists := map[string]bool{}
 	for _, key := range Keys() {
-		byEnv[EnvName(key.Name)] = key.Name
+		byEnv[EnvName(key.Name)], lists[key.Name] = key.Name, key.List
 	}
 	out := map[string]any{}
 	for _, kv := range environ {
@@ -171,7 +180,9 @@ func fromEnv(environ []string) (map[string]any, error) {
 		}
 		key, known := byEnv[name]
 		switch {
-		case known && key == "kafka.brokers":
+		case known && lists[key] && value == "":
+			out[key] = []string{}
+		case known && lists[key]:
 			out[key] = strings.Split(value, ",")
 		case known:
 			out[key] = value
