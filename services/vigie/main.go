@@ -74,7 +74,7 @@ Start with:
 	root.PersistentFlags().String("log-level", "", "debug, info, warn or error (default info)")
 	root.AddCommand(
 		upCommand(), provisionCommand(), receiverCommand(), processorCommand(), archiverCommand(), consoleCommand(),
-		demoCommand(), panelCommand(), verifyCommand(), configCommand(), versionCommand(), engineCommand(),
+		demoCommand(), panelCommand(), keysCommand(), verifyCommand(), configCommand(), versionCommand(), engineCommand(),
 		metricsCommand(), healthcheckCommand(),
 	)
 	for _, c := range root.Commands() {

@@ -15,6 +15,8 @@ type Key struct {
 	// Doc is its sentence, Default its value as YAML shows it.
 	Doc, Default string
 	Secret       bool
+	// List: several values, separated by commas in the environment.
+	List bool
 }
 
 // Keys lists every key in the order of Config.
@@ -34,7 +36,7 @@ func keysOf(c Config, mask bool) []Key {
 		if mask && secret && v.String() != "" {
 			shown = `"********"`
 		}
-		keys = append(keys, Key{Name: name, Doc: f.Tag.Get("doc"), Default: shown, Secret: secret})
+		keys = append(keys, Key{Name: name, Doc: f.Tag.Get("doc"), Default: shown, Secret: secret, List: v.Kind() == reflect.Slice})
 	})
 	return keys
 }

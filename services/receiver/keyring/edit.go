@@ -10,6 +10,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/open-vigie/vigie/services/internal/vault"
 )
 
 // lockAgain is the pause between two tries for the lock of another writer.
@@ -39,6 +41,27 @@ func Edit(ctx context.Context, path string, master []byte, change func(*Editor) 
 		return err
 	}
 	return ring.write(path, master)
+}
+
+// LoadMaster reads the master key that a keyring is under from a file of 32 bytes.
+// Where there is neither keyring nor master key yet, it makes the master key, mode
+// 0600; who comes together waits, so that there is one.
+func LoadMaster(ctx context.Context, ring, file string) ([]byte, error) {
+	for _, dir := range []string{filepath.Dir(ring), filepath.Dir(file)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("making the directory of the keyring: %w", err)
+		}
+	}
+	if _, err := os.Stat(file); err == nil {
+		return vault.LoadMaster(file, false)
+	}
+	unlock, err := lock(ctx, ring+".lock")
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	_, err = os.Stat(ring)
+	return vault.LoadMaster(file, errors.Is(err, os.ErrNotExist))
 }
 
 // lock has a file of its own: the keyring itself is replaced by each writing.

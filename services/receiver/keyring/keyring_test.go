@@ -237,6 +237,29 @@ func TestWritersWaitForEachOther(t *testing.T) {
 	}
 }
 
+// First commands that come together make one master key.
+func TestThereIsOneMasterKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	ring, file := filepath.Join(dir, "panels.keyring"), filepath.Join(dir, "panels.master")
+	made := make([][]byte, 12)
+	var work sync.WaitGroup
+	for i := range made {
+		work.Go(func() {
+			master, err := LoadMaster(context.Background(), ring, file)
+			if err != nil {
+				t.Error(err)
+			}
+			made[i] = master
+		})
+	}
+	work.Wait()
+	for _, m := range made {
+		if !bytes.Equal(m, made[0]) || len(m) != MasterSize {
+			t.Fatal("two master keys were made")
+		}
+	}
+}
+
 // A change that fails leaves the file as it was.
 func TestAFailedChangeChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "panels.keyring")
