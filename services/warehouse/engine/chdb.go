@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"unsafe"
-
-	"github.com/ebitengine/purego"
 )
 
 // library is libchdb, loaded once for the life of the process. Its calls take
@@ -33,7 +31,7 @@ type library struct {
 
 // load opens libchdb and binds what the server uses of it.
 func load(path string) (*library, error) {
-	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
+	handle, err := dlopen(path)
 	if err != nil {
 		return nil, fmt.Errorf("load the ClickHouse engine %s: %w", path, err)
 	}
@@ -56,11 +54,11 @@ func load(path string) (*library, error) {
 		"chdb_result_error":                &l.resultError,
 		"chdb_set_signal_handlers_enabled": &l.signalHandler,
 	} {
-		symbol, err := purego.Dlsym(handle, name)
+		symbol, err := dlsym(handle, name)
 		if err != nil {
 			return nil, fmt.Errorf("%s is not the ClickHouse engine of `make setup`: it has no %s: %w", path, name, err)
 		}
-		purego.RegisterFunc(fn, symbol)
+		bind(fn, symbol)
 	}
 	// The engine would take SIGSEGV over, and a fault of ours would hang the
 	// process for minutes instead of ending it.
