@@ -78,13 +78,3 @@ func parseDecimal(b []byte) (uint32, bool) {
 	}
 	return v, true
 }
-
-// knownToken avoids an allocation for the tokens that are seen all day.
-func knownToken(b []byte) string {
-	for _, t := range [...]string{TokenNull, TokenSIA, TokenCID, TokenAck} {
-		if string(b) == t {
-			return t
-		}
-	}
-	return string(b)
-}

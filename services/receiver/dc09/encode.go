@@ -1,8 +1,10 @@
 package dc09
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 const hexDigits = "0123456789ABCDEF"
@@ -11,17 +13,10 @@ const hexDigits = "0123456789ABCDEF"
 // SentAtMS is not 0. The error says what does not fit the wire format.
 func Append(dst []byte, f Frame) ([]byte, error) {
 	if f.Encrypted {
-		return dst, fmt.Errorf("frame %04d of #%s: this codec does not encrypt", f.Sequence, f.Account)
+		return dst, fmt.Errorf("frame %04d of #%s: use AppendSealed to encrypt", f.Sequence, f.Account)
 	}
-	if f.Sequence > MaxSequence {
-		return dst, fmt.Errorf("sequence %d: at most %d", f.Sequence, MaxSequence)
-	}
-	for _, part := range [][]byte{f.Data, f.Extended, []byte(f.Token), []byte(f.Account)} {
-		for _, c := range part {
-			if c == '\n' || c == '\r' {
-				return dst, fmt.Errorf("frame %04d of #%s: a line feed or carriage return inside", f.Sequence, f.Account)
-			}
-		}
+	if err := check(f); err != nil {
+		return dst, err
 	}
 	out := appendFrame(dst, f)
 	if n := len(out) - len(dst); n > MaxFrame {
@@ -30,9 +25,36 @@ func Append(dst []byte, f Frame) ([]byte, error) {
 	return out, nil
 }
 
+// check finds what would make another frame of it.
+func check(f Frame) error {
+	switch {
+	case f.Sequence > MaxSequence:
+		return fmt.Errorf("sequence %d: at most %d", f.Sequence, MaxSequence)
+	case bytes.ContainsAny(f.Data, "\r\n[]"):
+		return fmt.Errorf("frame %04d of #%s: a line end or bracket in the data", f.Sequence, f.Account)
+	case bytes.ContainsAny(f.Extended, "\r\n"):
+		return fmt.Errorf("frame %04d of #%s: a line end in the extended fields", f.Sequence, f.Account)
+	case f.Token == "" || strings.ContainsAny(f.Token, "\r\n\"*"):
+		return fmt.Errorf("frame %04d of #%s: the token %q", f.Sequence, f.Account, f.Token)
+	case strings.ContainsAny(f.Account, "\r\n["):
+		return fmt.Errorf("frame %04d: the account %q", f.Sequence, f.Account)
+	}
+	return nil
+}
+
 func appendFrame(dst []byte, f Frame) []byte {
 	start := len(dst)
+	dst = appendHeader(dst, f, false)
+	dst = appendContent(dst, f)
+	return finish(dst, start)
+}
+
+// appendHeader writes all up to the first bracket; finish fills in CRC and length.
+func appendHeader(dst []byte, f Frame, sealed bool) []byte {
 	dst = append(dst, "\n00000000\""...)
+	if sealed {
+		dst = append(dst, '*')
+	}
 	dst = append(dst, f.Token...)
 	dst = append(dst, '"')
 	dst = appendSequence(dst, f.Sequence)
@@ -43,18 +65,22 @@ func appendFrame(dst []byte, f Frame) []byte {
 	if f.Account != "" {
 		dst = append(append(dst, '#'), f.Account...)
 	}
-	dst = append(dst, '[')
+	return append(dst, '[')
+}
+
+// appendContent writes what an encrypted frame hides.
+func appendContent(dst []byte, f Frame) []byte {
 	dst = append(dst, f.Data...)
 	dst = append(dst, ']')
 	dst = append(dst, f.Extended...)
 	if f.SentAtMS != 0 {
 		dst = AppendStamp(append(dst, '_'), f.SentAtMS)
 	}
-	return seal(dst, start)
+	return dst
 }
 
-// seal writes CRC and length of what follows them, and the CR.
-func seal(dst []byte, start int) []byte {
+// finish writes CRC and length of what follows them, and the CR.
+func finish(dst []byte, start int) []byte {
 	body := dst[start+9:]
 	crc, n := CRC(body), len(body)
 	for i := range 4 {
@@ -81,36 +107,40 @@ func appendNumber(dst []byte, n uint32) []byte {
 	return dst
 }
 
-// AppendACK encodes the answer "kept": the request's sequence, numbers and account.
+// AppendACK encodes the answer "kept" in clear: the request's sequence, numbers and
+// account. An encrypted request is owed AppendSealedACK.
 func AppendACK(dst []byte, request Frame) []byte {
-	return appendFrame(dst, answer(TokenAck, request))
+	return appendFrame(dst, Answer(TokenAck, request))
 }
 
-// AppendDUH encodes the answer "understood as a frame, cannot be handled".
+// AppendDUH encodes the answer "understood as a frame, cannot be handled". It is
+// never encrypted.
 func AppendDUH(dst []byte, request Frame) []byte {
-	return appendFrame(dst, answer(TokenDuh, request))
+	return appendFrame(dst, Answer(TokenDuh, request))
 }
 
 // AppendNAK encodes the answer "your clock is off" with the receiver's clock,
-// Unix ms UTC. Its sequence is 0000, as the standard has it.
+// Unix ms UTC. Its sequence is 0000, as the standard has it; it is never encrypted.
 func AppendNAK(dst []byte, request Frame, nowMS int64) []byte {
-	f := answer(TokenNak, request)
+	f := Answer(TokenNak, request)
 	f.Sequence = 0
 	f.SentAtMS = nowMS
 	return appendFrame(dst, f)
 }
 
-func answer(token string, request Frame) Frame {
+// AppendSealedACK encodes the answer "kept" to an encrypted frame, with the key that
+// opened it: the receiver's clock, Unix ms UTC, is part of it.
+func AppendSealedACK(dst []byte, request Frame, key *Key, pad Pad, nowMS int64) ([]byte, error) {
+	f := Answer(TokenAck, request)
+	f.SentAtMS = nowMS
+	return AppendSealed(dst, f, key, pad)
+}
+
+// Answer is an empty answer to a request, to be filled (an RSP) and encoded: its
+// token, and the request's sequence, numbers and account.
+func Answer(token string, request Frame) Frame {
 	return Frame{
 		Token: token, Sequence: request.Sequence, Receiver: request.Receiver,
 		HasReceiver: request.HasReceiver, Line: request.Line, Account: request.Account,
 	}
-}
-
-// AppendField appends an extended field to f.Extended: a label A to Z, and a
-// value without brackets or line ends.
-func AppendField(extended []byte, label byte, value string) []byte {
-	extended = append(extended, '[', label)
-	extended = append(extended, value...)
-	return append(extended, ']')
 }
