@@ -165,6 +165,7 @@ type Event struct {
 	//	*Event_TestReceived
 	//	*Event_PanelClockOff
 	//	*Event_DataReceived
+	//	*Event_TransmissionSuspect
 	//	*Event_ShiftStarted
 	//	*Event_ShiftEnded
 	//	*Event_BreakTaken
@@ -424,6 +425,15 @@ func (x *Event) GetDataReceived() *DataReceived {
 	if x != nil {
 		if x, ok := x.Body.(*Event_DataReceived); ok {
 			return x.DataReceived
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetTransmissionSuspect() *TransmissionSuspect {
+	if x != nil {
+		if x, ok := x.Body.(*Event_TransmissionSuspect); ok {
+			return x.TransmissionSuspect
 		}
 	}
 	return nil
@@ -863,6 +873,10 @@ type Event_DataReceived struct {
 	DataReceived *DataReceived `protobuf:"bytes,112,opt,name=data_received,json=dataReceived,proto3,oneof"`
 }
 
+type Event_TransmissionSuspect struct {
+	TransmissionSuspect *TransmissionSuspect `protobuf:"bytes,113,opt,name=transmission_suspect,json=transmissionSuspect,proto3,oneof"`
+}
+
 type Event_ShiftStarted struct {
 	ShiftStarted *ShiftStarted `protobuf:"bytes,200,opt,name=shift_started,json=shiftStarted,proto3,oneof"`
 }
@@ -1056,6 +1070,8 @@ func (*Event_TestReceived) isEvent_Body() {}
 func (*Event_PanelClockOff) isEvent_Body() {}
 
 func (*Event_DataReceived) isEvent_Body() {}
+
+func (*Event_TransmissionSuspect) isEvent_Body() {}
 
 func (*Event_ShiftStarted) isEvent_Body() {}
 
@@ -1504,7 +1520,7 @@ var File_vigie_v1_event_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14vigie/v1/event.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x1dvigie/v1/event_customer.proto\x1a\x1dvigie/v1/event_operator.proto\x1a\x1avigie/v1/event_panel.proto\x1a\x19vigie/v1/event_site.proto\x1a\x1bvigie/v1/event_system.proto\"\xf2\x1e\n" +
+	"\x14vigie/v1/event.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x1dvigie/v1/event_customer.proto\x1a\x1dvigie/v1/event_operator.proto\x1a\x1avigie/v1/event_panel.proto\x1a\x19vigie/v1/event_site.proto\x1a\x1bvigie/v1/event_system.proto\"\xc6\x1f\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x12$\n" +
@@ -1527,7 +1543,8 @@ const file_vigie_v1_event_proto_rawDesc = "" +
 	"\theartbeat\x18m \x01(\v2\x13.vigie.v1.HeartbeatH\x00R\theartbeat\x12=\n" +
 	"\rtest_received\x18n \x01(\v2\x16.vigie.v1.TestReceivedH\x00R\ftestReceived\x12A\n" +
 	"\x0fpanel_clock_off\x18o \x01(\v2\x17.vigie.v1.PanelClockOffH\x00R\rpanelClockOff\x12=\n" +
-	"\rdata_received\x18p \x01(\v2\x16.vigie.v1.DataReceivedH\x00R\fdataReceived\x12>\n" +
+	"\rdata_received\x18p \x01(\v2\x16.vigie.v1.DataReceivedH\x00R\fdataReceived\x12R\n" +
+	"\x14transmission_suspect\x18q \x01(\v2\x1d.vigie.v1.TransmissionSuspectH\x00R\x13transmissionSuspect\x12>\n" +
 	"\rshift_started\x18\xc8\x01 \x01(\v2\x16.vigie.v1.ShiftStartedH\x00R\fshiftStarted\x128\n" +
 	"\vshift_ended\x18\xc9\x01 \x01(\v2\x14.vigie.v1.ShiftEndedH\x00R\n" +
 	"shiftEnded\x128\n" +
@@ -1654,48 +1671,49 @@ var file_vigie_v1_event_proto_goTypes = []any{
 	(*TestReceived)(nil),           // 18: vigie.v1.TestReceived
 	(*PanelClockOff)(nil),          // 19: vigie.v1.PanelClockOff
 	(*DataReceived)(nil),           // 20: vigie.v1.DataReceived
-	(*ShiftStarted)(nil),           // 21: vigie.v1.ShiftStarted
-	(*ShiftEnded)(nil),             // 22: vigie.v1.ShiftEnded
-	(*BreakTaken)(nil),             // 23: vigie.v1.BreakTaken
-	(*IncidentDisplayed)(nil),      // 24: vigie.v1.IncidentDisplayed
-	(*IncidentClaimed)(nil),        // 25: vigie.v1.IncidentClaimed
-	(*IncidentReleased)(nil),       // 26: vigie.v1.IncidentReleased
-	(*IncidentHandedOver)(nil),     // 27: vigie.v1.IncidentHandedOver
-	(*VerificationMade)(nil),       // 28: vigie.v1.VerificationMade
-	(*ConsigneApplied)(nil),        // 29: vigie.v1.ConsigneApplied
-	(*ContactCalled)(nil),          // 30: vigie.v1.ContactCalled
-	(*GuardStep)(nil),              // 31: vigie.v1.GuardStep
-	(*PoliceOrFireCalled)(nil),     // 32: vigie.v1.PoliceOrFireCalled
-	(*InstallerContacted)(nil),     // 33: vigie.v1.InstallerContacted
-	(*IncidentParked)(nil),         // 34: vigie.v1.IncidentParked
-	(*EvidenceAttached)(nil),       // 35: vigie.v1.EvidenceAttached
-	(*NoteWritten)(nil),            // 36: vigie.v1.NoteWritten
-	(*IncidentClosed)(nil),         // 37: vigie.v1.IncidentClosed
-	(*CustomerDecision)(nil),       // 38: vigie.v1.CustomerDecision
-	(*IncidentReportSent)(nil),     // 39: vigie.v1.IncidentReportSent
-	(*NoticeSent)(nil),             // 40: vigie.v1.NoticeSent
-	(*NoticeAnswered)(nil),         // 41: vigie.v1.NoticeAnswered
-	(*VisitAnnounced)(nil),         // 42: vigie.v1.VisitAnnounced
-	(*CallStep)(nil),               // 43: vigie.v1.CallStep
-	(*RequestMade)(nil),            // 44: vigie.v1.RequestMade
-	(*ConnectionStage)(nil),        // 45: vigie.v1.ConnectionStage
-	(*SiteDeclared)(nil),           // 46: vigie.v1.SiteDeclared
-	(*AccountBound)(nil),           // 47: vigie.v1.AccountBound
-	(*ScheduleSet)(nil),            // 48: vigie.v1.ScheduleSet
-	(*HolidaySet)(nil),             // 49: vigie.v1.HolidaySet
-	(*ConsigneSet)(nil),            // 50: vigie.v1.ConsigneSet
-	(*ConsigneWithdrawn)(nil),      // 51: vigie.v1.ConsigneWithdrawn
-	(*ClosureDeclared)(nil),        // 52: vigie.v1.ClosureDeclared
-	(*ClosureLifted)(nil),          // 53: vigie.v1.ClosureLifted
-	(*TestModeSet)(nil),            // 54: vigie.v1.TestModeSet
-	(*GroupMembership)(nil),        // 55: vigie.v1.GroupMembership
-	(*ContactsSet)(nil),            // 56: vigie.v1.ContactsSet
-	(*FallBack)(nil),               // 57: vigie.v1.FallBack
-	(*PartnerCapacityReduced)(nil), // 58: vigie.v1.PartnerCapacityReduced
-	(*LegalHold)(nil),              // 59: vigie.v1.LegalHold
-	(*KeyShredded)(nil),            // 60: vigie.v1.KeyShredded
-	(*PolicyProposed)(nil),         // 61: vigie.v1.PolicyProposed
-	(*ActCompleted)(nil),           // 62: vigie.v1.ActCompleted
+	(*TransmissionSuspect)(nil),    // 21: vigie.v1.TransmissionSuspect
+	(*ShiftStarted)(nil),           // 22: vigie.v1.ShiftStarted
+	(*ShiftEnded)(nil),             // 23: vigie.v1.ShiftEnded
+	(*BreakTaken)(nil),             // 24: vigie.v1.BreakTaken
+	(*IncidentDisplayed)(nil),      // 25: vigie.v1.IncidentDisplayed
+	(*IncidentClaimed)(nil),        // 26: vigie.v1.IncidentClaimed
+	(*IncidentReleased)(nil),       // 27: vigie.v1.IncidentReleased
+	(*IncidentHandedOver)(nil),     // 28: vigie.v1.IncidentHandedOver
+	(*VerificationMade)(nil),       // 29: vigie.v1.VerificationMade
+	(*ConsigneApplied)(nil),        // 30: vigie.v1.ConsigneApplied
+	(*ContactCalled)(nil),          // 31: vigie.v1.ContactCalled
+	(*GuardStep)(nil),              // 32: vigie.v1.GuardStep
+	(*PoliceOrFireCalled)(nil),     // 33: vigie.v1.PoliceOrFireCalled
+	(*InstallerContacted)(nil),     // 34: vigie.v1.InstallerContacted
+	(*IncidentParked)(nil),         // 35: vigie.v1.IncidentParked
+	(*EvidenceAttached)(nil),       // 36: vigie.v1.EvidenceAttached
+	(*NoteWritten)(nil),            // 37: vigie.v1.NoteWritten
+	(*IncidentClosed)(nil),         // 38: vigie.v1.IncidentClosed
+	(*CustomerDecision)(nil),       // 39: vigie.v1.CustomerDecision
+	(*IncidentReportSent)(nil),     // 40: vigie.v1.IncidentReportSent
+	(*NoticeSent)(nil),             // 41: vigie.v1.NoticeSent
+	(*NoticeAnswered)(nil),         // 42: vigie.v1.NoticeAnswered
+	(*VisitAnnounced)(nil),         // 43: vigie.v1.VisitAnnounced
+	(*CallStep)(nil),               // 44: vigie.v1.CallStep
+	(*RequestMade)(nil),            // 45: vigie.v1.RequestMade
+	(*ConnectionStage)(nil),        // 46: vigie.v1.ConnectionStage
+	(*SiteDeclared)(nil),           // 47: vigie.v1.SiteDeclared
+	(*AccountBound)(nil),           // 48: vigie.v1.AccountBound
+	(*ScheduleSet)(nil),            // 49: vigie.v1.ScheduleSet
+	(*HolidaySet)(nil),             // 50: vigie.v1.HolidaySet
+	(*ConsigneSet)(nil),            // 51: vigie.v1.ConsigneSet
+	(*ConsigneWithdrawn)(nil),      // 52: vigie.v1.ConsigneWithdrawn
+	(*ClosureDeclared)(nil),        // 53: vigie.v1.ClosureDeclared
+	(*ClosureLifted)(nil),          // 54: vigie.v1.ClosureLifted
+	(*TestModeSet)(nil),            // 55: vigie.v1.TestModeSet
+	(*GroupMembership)(nil),        // 56: vigie.v1.GroupMembership
+	(*ContactsSet)(nil),            // 57: vigie.v1.ContactsSet
+	(*FallBack)(nil),               // 58: vigie.v1.FallBack
+	(*PartnerCapacityReduced)(nil), // 59: vigie.v1.PartnerCapacityReduced
+	(*LegalHold)(nil),              // 60: vigie.v1.LegalHold
+	(*KeyShredded)(nil),            // 61: vigie.v1.KeyShredded
+	(*PolicyProposed)(nil),         // 62: vigie.v1.PolicyProposed
+	(*ActCompleted)(nil),           // 63: vigie.v1.ActCompleted
 }
 var file_vigie_v1_event_proto_depIdxs = []int32{
 	3,  // 0: vigie.v1.Event.source:type_name -> vigie.v1.Source
@@ -1713,58 +1731,59 @@ var file_vigie_v1_event_proto_depIdxs = []int32{
 	18, // 12: vigie.v1.Event.test_received:type_name -> vigie.v1.TestReceived
 	19, // 13: vigie.v1.Event.panel_clock_off:type_name -> vigie.v1.PanelClockOff
 	20, // 14: vigie.v1.Event.data_received:type_name -> vigie.v1.DataReceived
-	21, // 15: vigie.v1.Event.shift_started:type_name -> vigie.v1.ShiftStarted
-	22, // 16: vigie.v1.Event.shift_ended:type_name -> vigie.v1.ShiftEnded
-	23, // 17: vigie.v1.Event.break_taken:type_name -> vigie.v1.BreakTaken
-	24, // 18: vigie.v1.Event.incident_displayed:type_name -> vigie.v1.IncidentDisplayed
-	25, // 19: vigie.v1.Event.incident_claimed:type_name -> vigie.v1.IncidentClaimed
-	26, // 20: vigie.v1.Event.incident_released:type_name -> vigie.v1.IncidentReleased
-	27, // 21: vigie.v1.Event.incident_handed_over:type_name -> vigie.v1.IncidentHandedOver
-	28, // 22: vigie.v1.Event.verification_made:type_name -> vigie.v1.VerificationMade
-	29, // 23: vigie.v1.Event.consigne_applied:type_name -> vigie.v1.ConsigneApplied
-	30, // 24: vigie.v1.Event.contact_called:type_name -> vigie.v1.ContactCalled
-	31, // 25: vigie.v1.Event.guard_step:type_name -> vigie.v1.GuardStep
-	32, // 26: vigie.v1.Event.police_or_fire_called:type_name -> vigie.v1.PoliceOrFireCalled
-	33, // 27: vigie.v1.Event.installer_contacted:type_name -> vigie.v1.InstallerContacted
-	34, // 28: vigie.v1.Event.incident_parked:type_name -> vigie.v1.IncidentParked
-	35, // 29: vigie.v1.Event.evidence_attached:type_name -> vigie.v1.EvidenceAttached
-	36, // 30: vigie.v1.Event.note_written:type_name -> vigie.v1.NoteWritten
-	37, // 31: vigie.v1.Event.incident_closed:type_name -> vigie.v1.IncidentClosed
-	38, // 32: vigie.v1.Event.customer_decision:type_name -> vigie.v1.CustomerDecision
-	39, // 33: vigie.v1.Event.incident_report_sent:type_name -> vigie.v1.IncidentReportSent
-	40, // 34: vigie.v1.Event.notice_sent:type_name -> vigie.v1.NoticeSent
-	41, // 35: vigie.v1.Event.notice_answered:type_name -> vigie.v1.NoticeAnswered
-	42, // 36: vigie.v1.Event.visit_announced:type_name -> vigie.v1.VisitAnnounced
-	43, // 37: vigie.v1.Event.call_step:type_name -> vigie.v1.CallStep
-	44, // 38: vigie.v1.Event.request_made:type_name -> vigie.v1.RequestMade
-	45, // 39: vigie.v1.Event.connection_stage:type_name -> vigie.v1.ConnectionStage
-	46, // 40: vigie.v1.Event.site_declared:type_name -> vigie.v1.SiteDeclared
-	47, // 41: vigie.v1.Event.account_bound:type_name -> vigie.v1.AccountBound
-	48, // 42: vigie.v1.Event.schedule_set:type_name -> vigie.v1.ScheduleSet
-	49, // 43: vigie.v1.Event.holiday_set:type_name -> vigie.v1.HolidaySet
-	50, // 44: vigie.v1.Event.consigne_set:type_name -> vigie.v1.ConsigneSet
-	51, // 45: vigie.v1.Event.consigne_withdrawn:type_name -> vigie.v1.ConsigneWithdrawn
-	52, // 46: vigie.v1.Event.closure_declared:type_name -> vigie.v1.ClosureDeclared
-	53, // 47: vigie.v1.Event.closure_lifted:type_name -> vigie.v1.ClosureLifted
-	54, // 48: vigie.v1.Event.test_mode_set:type_name -> vigie.v1.TestModeSet
-	55, // 49: vigie.v1.Event.group_membership:type_name -> vigie.v1.GroupMembership
-	56, // 50: vigie.v1.Event.contacts_set:type_name -> vigie.v1.ContactsSet
-	57, // 51: vigie.v1.Event.fall_back:type_name -> vigie.v1.FallBack
-	58, // 52: vigie.v1.Event.partner_capacity_reduced:type_name -> vigie.v1.PartnerCapacityReduced
-	59, // 53: vigie.v1.Event.legal_hold:type_name -> vigie.v1.LegalHold
-	60, // 54: vigie.v1.Event.key_shredded:type_name -> vigie.v1.KeyShredded
-	61, // 55: vigie.v1.Event.policy_proposed:type_name -> vigie.v1.PolicyProposed
-	62, // 56: vigie.v1.Event.act_completed:type_name -> vigie.v1.ActCompleted
-	4,  // 57: vigie.v1.Source.panel:type_name -> vigie.v1.PanelSource
-	5,  // 58: vigie.v1.Source.user:type_name -> vigie.v1.UserSource
-	6,  // 59: vigie.v1.Source.system:type_name -> vigie.v1.SystemSource
-	0,  // 60: vigie.v1.PanelSource.transport:type_name -> vigie.v1.Transport
-	1,  // 61: vigie.v1.PanelSource.address_class:type_name -> vigie.v1.AddressClass
-	62, // [62:62] is the sub-list for method output_type
-	62, // [62:62] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	21, // 15: vigie.v1.Event.transmission_suspect:type_name -> vigie.v1.TransmissionSuspect
+	22, // 16: vigie.v1.Event.shift_started:type_name -> vigie.v1.ShiftStarted
+	23, // 17: vigie.v1.Event.shift_ended:type_name -> vigie.v1.ShiftEnded
+	24, // 18: vigie.v1.Event.break_taken:type_name -> vigie.v1.BreakTaken
+	25, // 19: vigie.v1.Event.incident_displayed:type_name -> vigie.v1.IncidentDisplayed
+	26, // 20: vigie.v1.Event.incident_claimed:type_name -> vigie.v1.IncidentClaimed
+	27, // 21: vigie.v1.Event.incident_released:type_name -> vigie.v1.IncidentReleased
+	28, // 22: vigie.v1.Event.incident_handed_over:type_name -> vigie.v1.IncidentHandedOver
+	29, // 23: vigie.v1.Event.verification_made:type_name -> vigie.v1.VerificationMade
+	30, // 24: vigie.v1.Event.consigne_applied:type_name -> vigie.v1.ConsigneApplied
+	31, // 25: vigie.v1.Event.contact_called:type_name -> vigie.v1.ContactCalled
+	32, // 26: vigie.v1.Event.guard_step:type_name -> vigie.v1.GuardStep
+	33, // 27: vigie.v1.Event.police_or_fire_called:type_name -> vigie.v1.PoliceOrFireCalled
+	34, // 28: vigie.v1.Event.installer_contacted:type_name -> vigie.v1.InstallerContacted
+	35, // 29: vigie.v1.Event.incident_parked:type_name -> vigie.v1.IncidentParked
+	36, // 30: vigie.v1.Event.evidence_attached:type_name -> vigie.v1.EvidenceAttached
+	37, // 31: vigie.v1.Event.note_written:type_name -> vigie.v1.NoteWritten
+	38, // 32: vigie.v1.Event.incident_closed:type_name -> vigie.v1.IncidentClosed
+	39, // 33: vigie.v1.Event.customer_decision:type_name -> vigie.v1.CustomerDecision
+	40, // 34: vigie.v1.Event.incident_report_sent:type_name -> vigie.v1.IncidentReportSent
+	41, // 35: vigie.v1.Event.notice_sent:type_name -> vigie.v1.NoticeSent
+	42, // 36: vigie.v1.Event.notice_answered:type_name -> vigie.v1.NoticeAnswered
+	43, // 37: vigie.v1.Event.visit_announced:type_name -> vigie.v1.VisitAnnounced
+	44, // 38: vigie.v1.Event.call_step:type_name -> vigie.v1.CallStep
+	45, // 39: vigie.v1.Event.request_made:type_name -> vigie.v1.RequestMade
+	46, // 40: vigie.v1.Event.connection_stage:type_name -> vigie.v1.ConnectionStage
+	47, // 41: vigie.v1.Event.site_declared:type_name -> vigie.v1.SiteDeclared
+	48, // 42: vigie.v1.Event.account_bound:type_name -> vigie.v1.AccountBound
+	49, // 43: vigie.v1.Event.schedule_set:type_name -> vigie.v1.ScheduleSet
+	50, // 44: vigie.v1.Event.holiday_set:type_name -> vigie.v1.HolidaySet
+	51, // 45: vigie.v1.Event.consigne_set:type_name -> vigie.v1.ConsigneSet
+	52, // 46: vigie.v1.Event.consigne_withdrawn:type_name -> vigie.v1.ConsigneWithdrawn
+	53, // 47: vigie.v1.Event.closure_declared:type_name -> vigie.v1.ClosureDeclared
+	54, // 48: vigie.v1.Event.closure_lifted:type_name -> vigie.v1.ClosureLifted
+	55, // 49: vigie.v1.Event.test_mode_set:type_name -> vigie.v1.TestModeSet
+	56, // 50: vigie.v1.Event.group_membership:type_name -> vigie.v1.GroupMembership
+	57, // 51: vigie.v1.Event.contacts_set:type_name -> vigie.v1.ContactsSet
+	58, // 52: vigie.v1.Event.fall_back:type_name -> vigie.v1.FallBack
+	59, // 53: vigie.v1.Event.partner_capacity_reduced:type_name -> vigie.v1.PartnerCapacityReduced
+	60, // 54: vigie.v1.Event.legal_hold:type_name -> vigie.v1.LegalHold
+	61, // 55: vigie.v1.Event.key_shredded:type_name -> vigie.v1.KeyShredded
+	62, // 56: vigie.v1.Event.policy_proposed:type_name -> vigie.v1.PolicyProposed
+	63, // 57: vigie.v1.Event.act_completed:type_name -> vigie.v1.ActCompleted
+	4,  // 58: vigie.v1.Source.panel:type_name -> vigie.v1.PanelSource
+	5,  // 59: vigie.v1.Source.user:type_name -> vigie.v1.UserSource
+	6,  // 60: vigie.v1.Source.system:type_name -> vigie.v1.SystemSource
+	0,  // 61: vigie.v1.PanelSource.transport:type_name -> vigie.v1.Transport
+	1,  // 62: vigie.v1.PanelSource.address_class:type_name -> vigie.v1.AddressClass
+	63, // [63:63] is the sub-list for method output_type
+	63, // [63:63] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_event_proto_init() }
@@ -1792,6 +1811,7 @@ func file_vigie_v1_event_proto_init() {
 		(*Event_TestReceived)(nil),
 		(*Event_PanelClockOff)(nil),
 		(*Event_DataReceived)(nil),
+		(*Event_TransmissionSuspect)(nil),
 		(*Event_ShiftStarted)(nil),
 		(*Event_ShiftEnded)(nil),
 		(*Event_BreakTaken)(nil),

@@ -21,6 +21,69 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type Suspicion int32
+
+const (
+	Suspicion_SUSPICION_UNSPECIFIED Suspicion = 0
+	// No key of the account opens an encrypted frame that names it.
+	Suspicion_SUSPICION_WRONG_KEY Suspicion = 1
+	// An encrypted frame came again, from elsewhere or too late for a retransmission.
+	Suspicion_SUSPICION_REPLAYED Suspicion = 2
+	// The account was heard from another kind of network, or from two places in turn.
+	Suspicion_SUSPICION_OTHER_SOURCE Suspicion = 3
+	// An account that has a key sent in clear.
+	Suspicion_SUSPICION_CLEAR_THOUGH_KEYED Suspicion = 4
+	// The old key came after the new one was heard.
+	Suspicion_SUSPICION_OLD_KEY Suspicion = 5
+)
+
+// Enum value maps for Suspicion.
+var (
+	Suspicion_name = map[int32]string{
+		0: "SUSPICION_UNSPECIFIED",
+		1: "SUSPICION_WRONG_KEY",
+		2: "SUSPICION_REPLAYED",
+		3: "SUSPICION_OTHER_SOURCE",
+		4: "SUSPICION_CLEAR_THOUGH_KEYED",
+		5: "SUSPICION_OLD_KEY",
+	}
+	Suspicion_value = map[string]int32{
+		"SUSPICION_UNSPECIFIED":        0,
+		"SUSPICION_WRONG_KEY":          1,
+		"SUSPICION_REPLAYED":           2,
+		"SUSPICION_OTHER_SOURCE":       3,
+		"SUSPICION_CLEAR_THOUGH_KEYED": 4,
+		"SUSPICION_OLD_KEY":            5,
+	}
+)
+
+func (x Suspicion) Enum() *Suspicion {
+	p := new(Suspicion)
+	*p = x
+	return p
+}
+
+func (x Suspicion) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Suspicion) Descriptor() protoreflect.EnumDescriptor {
+	return file_vigie_v1_event_panel_proto_enumTypes[0].Descriptor()
+}
+
+func (Suspicion) Type() protoreflect.EnumType {
+	return &file_vigie_v1_event_panel_proto_enumTypes[0]
+}
+
+func (x Suspicion) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Suspicion.Descriptor instead.
+func (Suspicion) EnumDescriptor() ([]byte, []int) {
+	return file_vigie_v1_event_panel_proto_rawDescGZIP(), []int{0}
+}
+
 // Signal is what a panel's code said, kept beside its meaning.
 type Signal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -802,6 +865,62 @@ func (x *DataReceived) GetZone() string {
 	return ""
 }
 
+// TransmissionSuspect says that what names a panel may not be that panel. It
+// proves no path alive, and is never suppressed. What the frame itself reported,
+// where it was taken, is an event of its own.
+type TransmissionSuspect struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Suspicion Suspicion              `protobuf:"varint,1,opt,name=suspicion,proto3,enum=vigie.v1.Suspicion" json:"suspicion,omitempty"`
+	// Equal suspicions of the account that were only counted since the last one.
+	Repeated      uint32 `protobuf:"varint,2,opt,name=repeated,proto3" json:"repeated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TransmissionSuspect) Reset() {
+	*x = TransmissionSuspect{}
+	mi := &file_vigie_v1_event_panel_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TransmissionSuspect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TransmissionSuspect) ProtoMessage() {}
+
+func (x *TransmissionSuspect) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_event_panel_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TransmissionSuspect.ProtoReflect.Descriptor instead.
+func (*TransmissionSuspect) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_event_panel_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TransmissionSuspect) GetSuspicion() Suspicion {
+	if x != nil {
+		return x.Suspicion
+	}
+	return Suspicion_SUSPICION_UNSPECIFIED
+}
+
+func (x *TransmissionSuspect) GetRepeated() uint32 {
+	if x != nil {
+		return x.Repeated
+	}
+	return 0
+}
+
 var File_vigie_v1_event_panel_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_event_panel_proto_rawDesc = "" +
@@ -855,7 +974,17 @@ const file_vigie_v1_event_panel_proto_rawDesc = "" +
 	"\x06format\x18\x04 \x01(\tR\x06format\x12\x12\n" +
 	"\x04code\x18\x05 \x01(\tR\x04code\x12\x12\n" +
 	"\x04area\x18\x06 \x01(\tR\x04area\x12\x12\n" +
-	"\x04zone\x18\a \x01(\tR\x04zoneB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
+	"\x04zone\x18\a \x01(\tR\x04zone\"d\n" +
+	"\x13TransmissionSuspect\x121\n" +
+	"\tsuspicion\x18\x01 \x01(\x0e2\x13.vigie.v1.SuspicionR\tsuspicion\x12\x1a\n" +
+	"\brepeated\x18\x02 \x01(\rR\brepeated*\xac\x01\n" +
+	"\tSuspicion\x12\x19\n" +
+	"\x15SUSPICION_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13SUSPICION_WRONG_KEY\x10\x01\x12\x16\n" +
+	"\x12SUSPICION_REPLAYED\x10\x02\x12\x1a\n" +
+	"\x16SUSPICION_OTHER_SOURCE\x10\x03\x12 \n" +
+	"\x1cSUSPICION_CLEAR_THOUGH_KEYED\x10\x04\x12\x15\n" +
+	"\x11SUSPICION_OLD_KEY\x10\x05B-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
 
 var (
 	file_vigie_v1_event_panel_proto_rawDescOnce sync.Once
@@ -869,47 +998,51 @@ func file_vigie_v1_event_panel_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_event_panel_proto_rawDescData
 }
 
-var file_vigie_v1_event_panel_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_vigie_v1_event_panel_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_vigie_v1_event_panel_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_vigie_v1_event_panel_proto_goTypes = []any{
-	(*Signal)(nil),         // 0: vigie.v1.Signal
-	(*AlarmRaised)(nil),    // 1: vigie.v1.AlarmRaised
-	(*AlarmRestored)(nil),  // 2: vigie.v1.AlarmRestored
-	(*AlarmCancelled)(nil), // 3: vigie.v1.AlarmCancelled
-	(*Armed)(nil),          // 4: vigie.v1.Armed
-	(*Disarmed)(nil),       // 5: vigie.v1.Disarmed
-	(*ZoneInhibited)(nil),  // 6: vigie.v1.ZoneInhibited
-	(*FaultRaised)(nil),    // 7: vigie.v1.FaultRaised
-	(*FaultRestored)(nil),  // 8: vigie.v1.FaultRestored
-	(*Tamper)(nil),         // 9: vigie.v1.Tamper
-	(*Heartbeat)(nil),      // 10: vigie.v1.Heartbeat
-	(*TestReceived)(nil),   // 11: vigie.v1.TestReceived
-	(*PanelClockOff)(nil),  // 12: vigie.v1.PanelClockOff
-	(*DataReceived)(nil),   // 13: vigie.v1.DataReceived
-	(EventClass)(0),        // 14: vigie.v1.EventClass
-	(*Sealed)(nil),         // 15: vigie.v1.Sealed
-	(AreaMode)(0),          // 16: vigie.v1.AreaMode
+	(Suspicion)(0),              // 0: vigie.v1.Suspicion
+	(*Signal)(nil),              // 1: vigie.v1.Signal
+	(*AlarmRaised)(nil),         // 2: vigie.v1.AlarmRaised
+	(*AlarmRestored)(nil),       // 3: vigie.v1.AlarmRestored
+	(*AlarmCancelled)(nil),      // 4: vigie.v1.AlarmCancelled
+	(*Armed)(nil),               // 5: vigie.v1.Armed
+	(*Disarmed)(nil),            // 6: vigie.v1.Disarmed
+	(*ZoneInhibited)(nil),       // 7: vigie.v1.ZoneInhibited
+	(*FaultRaised)(nil),         // 8: vigie.v1.FaultRaised
+	(*FaultRestored)(nil),       // 9: vigie.v1.FaultRestored
+	(*Tamper)(nil),              // 10: vigie.v1.Tamper
+	(*Heartbeat)(nil),           // 11: vigie.v1.Heartbeat
+	(*TestReceived)(nil),        // 12: vigie.v1.TestReceived
+	(*PanelClockOff)(nil),       // 13: vigie.v1.PanelClockOff
+	(*DataReceived)(nil),        // 14: vigie.v1.DataReceived
+	(*TransmissionSuspect)(nil), // 15: vigie.v1.TransmissionSuspect
+	(EventClass)(0),             // 16: vigie.v1.EventClass
+	(*Sealed)(nil),              // 17: vigie.v1.Sealed
+	(AreaMode)(0),               // 18: vigie.v1.AreaMode
 }
 var file_vigie_v1_event_panel_proto_depIdxs = []int32{
-	14, // 0: vigie.v1.Signal.class:type_name -> vigie.v1.EventClass
-	15, // 1: vigie.v1.Signal.text:type_name -> vigie.v1.Sealed
-	0,  // 2: vigie.v1.AlarmRaised.signal:type_name -> vigie.v1.Signal
-	0,  // 3: vigie.v1.AlarmRestored.signal:type_name -> vigie.v1.Signal
-	0,  // 4: vigie.v1.AlarmCancelled.signal:type_name -> vigie.v1.Signal
-	0,  // 5: vigie.v1.Armed.signal:type_name -> vigie.v1.Signal
-	16, // 6: vigie.v1.Armed.mode:type_name -> vigie.v1.AreaMode
-	0,  // 7: vigie.v1.Disarmed.signal:type_name -> vigie.v1.Signal
-	0,  // 8: vigie.v1.ZoneInhibited.signal:type_name -> vigie.v1.Signal
-	0,  // 9: vigie.v1.FaultRaised.signal:type_name -> vigie.v1.Signal
-	0,  // 10: vigie.v1.FaultRestored.signal:type_name -> vigie.v1.Signal
-	0,  // 11: vigie.v1.Tamper.signal:type_name -> vigie.v1.Signal
-	0,  // 12: vigie.v1.TestReceived.signal:type_name -> vigie.v1.Signal
-	15, // 13: vigie.v1.DataReceived.data:type_name -> vigie.v1.Sealed
-	15, // 14: vigie.v1.DataReceived.extended_data:type_name -> vigie.v1.Sealed
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	16, // 0: vigie.v1.Signal.class:type_name -> vigie.v1.EventClass
+	17, // 1: vigie.v1.Signal.text:type_name -> vigie.v1.Sealed
+	1,  // 2: vigie.v1.AlarmRaised.signal:type_name -> vigie.v1.Signal
+	1,  // 3: vigie.v1.AlarmRestored.signal:type_name -> vigie.v1.Signal
+	1,  // 4: vigie.v1.AlarmCancelled.signal:type_name -> vigie.v1.Signal
+	1,  // 5: vigie.v1.Armed.signal:type_name -> vigie.v1.Signal
+	18, // 6: vigie.v1.Armed.mode:type_name -> vigie.v1.AreaMode
+	1,  // 7: vigie.v1.Disarmed.signal:type_name -> vigie.v1.Signal
+	1,  // 8: vigie.v1.ZoneInhibited.signal:type_name -> vigie.v1.Signal
+	1,  // 9: vigie.v1.FaultRaised.signal:type_name -> vigie.v1.Signal
+	1,  // 10: vigie.v1.FaultRestored.signal:type_name -> vigie.v1.Signal
+	1,  // 11: vigie.v1.Tamper.signal:type_name -> vigie.v1.Signal
+	1,  // 12: vigie.v1.TestReceived.signal:type_name -> vigie.v1.Signal
+	17, // 13: vigie.v1.DataReceived.data:type_name -> vigie.v1.Sealed
+	17, // 14: vigie.v1.DataReceived.extended_data:type_name -> vigie.v1.Sealed
+	0,  // 15: vigie.v1.TransmissionSuspect.suspicion:type_name -> vigie.v1.Suspicion
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_event_panel_proto_init() }
@@ -923,13 +1056,14 @@ func file_vigie_v1_event_panel_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_event_panel_proto_rawDesc), len(file_vigie_v1_event_panel_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   14,
+			NumEnums:      1,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_vigie_v1_event_panel_proto_goTypes,
 		DependencyIndexes: file_vigie_v1_event_panel_proto_depIdxs,
+		EnumInfos:         file_vigie_v1_event_panel_proto_enumTypes,
 		MessageInfos:      file_vigie_v1_event_panel_proto_msgTypes,
 	}.Build()
 	File_vigie_v1_event_panel_proto = out.File

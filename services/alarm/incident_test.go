@@ -106,6 +106,15 @@ func TestIncidents(t *testing.T) {
 				a.t.Fatalf("what has no restore opened a zone")
 			}
 		}},
+		{"trade 1: a wrong key is an incident, on a disarmed site too, and proves no path alive", "shop", func(a *axis) {
+			wrongKey := &vigiev1.Event{Body: &vigiev1.Event_TransmissionSuspect{TransmissionSuspect: &vigiev1.TransmissionSuspect{Suspicion: vigiev1.Suspicion_SUSPICION_WRONG_KEY}}}
+			a.disarm().forget()
+			before := a.state().GetPaths()[0].GetLastHeardMs()
+			a.at(minute).panel(wrongKey).at(2*minute).panel(wrongKey).expect("incident intrusion open", "incident intrusion open, 2 alarms, 1 re-alerts")
+			if heard := a.state().GetPaths()[0].GetLastHeardMs(); heard != before || len(a.state().GetOpenZones()) != 0 {
+				a.t.Fatalf("heard at %d, before %d; open zones %v", heard, before, a.state().GetOpenZones())
+			}
+		}},
 		{"trade 1: jamming reported as a fault is an alarm", "shop", func(a *axis) {
 			a.panel(&vigiev1.Event{Body: &vigiev1.Event_FaultRaised{FaultRaised: &vigiev1.FaultRaised{Signal: sig(vigiev1.EventClass_EVENT_CLASS_JAMMING, "", "")}}}).expect("incident intrusion open")
 		}},

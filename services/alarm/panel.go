@@ -22,7 +22,8 @@ func isPanelEvent(ev *vigiev1.Event) bool {
 	return ev.GetSource() == nil && len(ev.GetFingerprint()) > 0
 }
 
-// panelEvent takes what a panel said. Whatever it is, it proves its path alive.
+// panelEvent takes what a panel said. Whatever it is, it proves its path alive,
+// except what may be another's.
 func (w *work) panelEvent(ev *vigiev1.Event) {
 	from := ev.GetSource().GetPanel()
 	c := w.cold()
@@ -34,7 +35,9 @@ func (w *work) panelEvent(ev *vigiev1.Event) {
 		w.poll(ev, poll)
 		return
 	}
-	w.alive(max(from.GetPath(), 1), ev.GetReceivedAtMs(), w.f.receivers[from.GetReceiver()], ev.GetId())
+	if ev.GetTransmissionSuspect() == nil {
+		w.alive(max(from.GetPath(), 1), ev.GetReceivedAtMs(), w.f.receivers[from.GetReceiver()], ev.GetId())
+	}
 	sig, isAlarm := alarmOf(ev)
 	if first, again := w.heardAgain(ev); again && !(isAlarm && neverSuppressed(sig.class) && !w.inOpenIncident(sig.class)) {
 		w.outcome(decided{status: vigiev1.OutcomeStatus_OUTCOME_STATUS_HEARD_AGAIN, first: first[:]})
@@ -101,8 +104,9 @@ func (w *work) rearm(p *path) {
 }
 
 // alarmOf is the signal of an event that alarms. A fault of an alarm's class
-// (jamming, flood) is one; a tamper is one until it is restored; a code that no
-// table knows is one of class "not configured".
+// (jamming, flood) is one; a tamper is one until it is restored; a suspect
+// transmission is one of class substitution; a code that no table knows is one of
+// class "not configured".
 func alarmOf(ev *vigiev1.Event) (signal, bool) {
 	switch b := ev.GetBody().(type) {
 	case *vigiev1.Event_AlarmRaised:
@@ -113,6 +117,8 @@ func alarmOf(ev *vigiev1.Event) (signal, bool) {
 		return sig, neverSuppressed(sig.class) || sig.class == vigiev1.EventClass_EVENT_CLASS_TECHNICAL_CRITICAL
 	case *vigiev1.Event_Tamper:
 		return tamperOf(b.Tamper), !b.Tamper.GetRestored()
+	case *vigiev1.Event_TransmissionSuspect:
+		return signal{class: vigiev1.EventClass_EVENT_CLASS_SUBSTITUTION}, true
 	case *vigiev1.Event_DataReceived:
 		return signal{
 			class: vigiev1.EventClass_EVENT_CLASS_NOT_CONFIGURED,
@@ -154,7 +160,8 @@ func areaName(area string) string {
 // alarm is an accepted alarm: the point opens, the storm counts, an incident
 // opens or takes it in.
 func (w *work) alarm(ev *vigiev1.Event, sig signal) {
-	known := ev.GetDataReceived() == nil // What no table knows has no restore.
+	// What no table knows has no restore, nor has a suspicion, and neither is a point.
+	known := ev.GetDataReceived() == nil && ev.GetTransmissionSuspect() == nil
 	early := known && w.restoredEarly(ev, sig)
 	if known && !early {
 		w.zoneOpens(sig)

@@ -115,6 +115,9 @@ func factsOf(e *vigiev1.Event) facts {
 		f.mode = enum(b.GetMode())
 	case *vigiev1.DataReceived:
 		f.signal = &vigiev1.Signal{Format: b.GetFormat(), Code: b.GetCode(), Area: b.GetArea(), Zone: b.GetZone(), Class: vigiev1.EventClass_EVENT_CLASS_NOT_CONFIGURED}
+	case *vigiev1.TransmissionSuspect:
+		f.signal = &vigiev1.Signal{Class: vigiev1.EventClass_EVENT_CLASS_SUBSTITUTION}
+		f.result = enum(b.GetSuspicion())
 	case *vigiev1.VerificationMade:
 		f.means, f.result = enum(b.GetMeans()), enum(b.GetResult())
 	case *vigiev1.IncidentClosed:
