@@ -9,30 +9,43 @@ import (
 
 // reload sends the states anew when the console cannot say what was missed: of
 // the sites that ask for a look, and of those that a viewer has seen, which may
-// be well again or gone.
+// be well again or gone. After an error it begins again.
 func (r *relay) reload(ctx context.Context) error {
-	seen := r.versions
-	r.versions = map[uint64]uint64{} // a new log counts anew
+	r.versions = map[uint64]uint64{} // another log counts anew
 	if r.only != 0 {
 		return r.reloadOne(ctx)
 	}
 	if err := r.pages(ctx, true, func(site) bool { return true }); err != nil {
 		return err
 	}
-	maps.DeleteFunc(seen, func(number, _ uint64) bool { _, sent := r.versions[number]; return sent })
-	if len(seen) == 0 {
+	if !r.anyStale() {
 		return nil
 	}
-	if err := r.pages(ctx, false, func(st site) bool { _, old := seen[st.Site]; return old }); err != nil {
+	if err := r.pages(ctx, false, func(st site) bool { return r.shown[st.Site] }); err != nil {
 		return err
 	}
 	var gone []site
-	for _, number := range slices.Sorted(maps.Keys(seen)) {
-		if _, sent := r.versions[number]; !sent {
+	for _, number := range slices.Sorted(maps.Keys(r.shown)) {
+		if !r.sent(number) {
 			gone = append(gone, site{Site: number, Removed: true})
 		}
 	}
 	return r.pass(gone)
+}
+
+// sent says whether a site's state was sent since the reload began.
+func (r *relay) sent(number uint64) bool {
+	_, ok := r.versions[number]
+	return ok
+}
+
+func (r *relay) anyStale() bool {
+	for number := range r.shown {
+		if !r.sent(number) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *relay) reloadOne(ctx context.Context) error {

@@ -20,6 +20,9 @@ const (
 	// firstRetry and lastRetry are the pauses between attempts to reach the console.
 	firstRetry = 500 * time.Millisecond
 	lastRetry  = 15 * time.Second
+	// maxBatch is what is gathered for one frame: many times what the console
+	// writes at once.
+	maxBatch = 4_096
 )
 
 // errManyStreams refuses a stream; Grafana asks again later.
@@ -144,14 +147,16 @@ type relay struct {
 	lost bool
 	// batch holds the changes since the last frame.
 	batch []site
-	// versions are those sent last, by site: a repeat, or what was overtaken, is
-	// not sent. They also tell which sites a viewer has seen.
+	// versions are those sent last, by site, since the console could not resume: a
+	// repeat, or what was overtaken, is not sent.
 	versions map[uint64]uint64
-	got      bool
+	// shown are the sites that a viewer has seen.
+	shown map[uint64]bool
+	got   bool
 }
 
 func newRelay(c *console, only uint64, send func(*data.Frame) error) *relay {
-	return &relay{console: c, only: only, send: send, versions: map[uint64]uint64{}}
+	return &relay{console: c, only: only, send: send, versions: map[uint64]uint64{}, shown: map[uint64]bool{}}
 }
 
 // heard says whether anything came since it was asked last.
@@ -173,9 +178,13 @@ func (r *relay) take(ctx context.Context, e event) error {
 		if err := json.Unmarshal(e.data, &st); err != nil {
 			return fmt.Errorf("a site of the live stream cannot be read: %w", err)
 		}
-		if r.only == 0 || r.only == st.Site {
-			r.batch = append(r.batch, st)
+		if r.only != 0 && r.only != st.Site {
+			return nil
 		}
+		if len(r.batch) == maxBatch {
+			return fmt.Errorf("the live stream brought %d sites and no event at: is the console of another version?", maxBatch)
+		}
+		r.batch = append(r.batch, st)
 	case "at":
 		return r.reached(ctx, e.id)
 	}
@@ -223,7 +232,8 @@ func (r *relay) pass(batch []site) error {
 func (r *relay) remember(st site) {
 	if st.Removed {
 		delete(r.versions, st.Site)
+		delete(r.shown, st.Site)
 		return
 	}
-	r.versions[st.Site] = st.Version
+	r.versions[st.Site], r.shown[st.Site] = st.Version, true
 }
