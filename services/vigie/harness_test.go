@@ -18,11 +18,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/open-vigie/vigie/services/eventlog"
 )
 
 // binary is the program under test, built once as `make build` builds it.
@@ -58,14 +53,12 @@ func repo(t *testing.T) string {
 
 // installationUnderTest is a `vigie up` on a directory of its own.
 type installationUnderTest struct {
-	t     *testing.T
+	centreUnderTest
 	data  string
 	args  []string
 	env   []string
 	cmd   *exec.Cmd
-	out   *syncBuffer
 	ended chan error
-	endpoints
 }
 
 type syncBuffer struct {
@@ -88,7 +81,7 @@ func (s *syncBuffer) String() string {
 // newInstallation chooses ports that stay the same over restarts.
 func newInstallation(t *testing.T, args ...string) *installationUnderTest {
 	t.Helper()
-	in := &installationUnderTest{t: t, data: filepath.Join(t.TempDir(), "data")}
+	in := &installationUnderTest{centreUnderTest: centreUnderTest{t: t}, data: filepath.Join(t.TempDir(), "data")}
 	in.args = append([]string{"up", "--data", in.data}, args...)
 	for _, flag := range []string{"--kafka-port", "--clickhouse-port", "--http-port", "--dc09-port", "--metrics-port"} {
 		in.args = append(in.args, flag, strconv.Itoa(freePort(t)))
@@ -137,12 +130,13 @@ func (in *installationUnderTest) start() {
 
 func (in *installationUnderTest) launch() {
 	in.t.Helper()
-	in.out = &syncBuffer{}
+	out := &syncBuffer{}
+	in.out = out
 	in.ended = make(chan error, 1)
 	in.cmd = vigie(context.Background(), in.t, in.args...)
 	// An ephemeral one chooses a directory for itself, below TMPDIR.
 	in.cmd.Env = append(append(in.cmd.Env, "TMPDIR="+filepath.Dir(in.data)), in.env...)
-	in.cmd.Stdout, in.cmd.Stderr = in.out, in.out
+	in.cmd.Stdout, in.cmd.Stderr = out, out
 	if err := in.cmd.Start(); err != nil {
 		in.t.Fatal(err)
 	}
@@ -230,51 +224,6 @@ func (in *installationUnderTest) findChild(name string) int {
 		return 0
 	}
 	return pid
-}
-
-func (in *installationUnderTest) kafkaConfig() eventlog.Config {
-	return eventlog.Config{Brokers: []string{in.Kafka}}
-}
-
-// log reads every committed record of a topic, partition by partition.
-func (in *installationUnderTest) topic(name string) map[int32][]*kgo.Record {
-	in.t.Helper()
-	cfg := in.kafkaConfig()
-	full := cfg.Topic(name)
-	cl, err := kgo.NewClient(append(cfg.ReaderOpts(discard()), kgo.KeepControlRecords(), kgo.ConsumeTopics(full), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	defer cl.Close()
-	ctx, done := context.WithTimeout(in.t.Context(), time.Minute)
-	defer done()
-	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, full)
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	records := map[int32][]*kgo.Record{}
-	left := map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition] = o.Offset
-		}
-	})
-	for len(left) > 0 {
-		fetches := cl.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			in.t.Fatalf("read %s, %v to go: %v", full, left, err)
-		}
-		fetches.EachRecord(func(r *kgo.Record) {
-			end, reading := left[r.Partition]
-			if reading && !r.Attrs.IsControl() && r.Offset < end {
-				records[r.Partition] = append(records[r.Partition], r)
-			}
-			if r.Offset+1 >= end {
-				delete(left, r.Partition)
-			}
-		})
-	}
-	return records
 }
 
 func discard() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -11,16 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
-
-	"github.com/open-vigie/vigie/schemas/topics"
-	"github.com/open-vigie/vigie/schemas/vigiev1"
-	"github.com/open-vigie/vigie/services/archiver"
 	"github.com/open-vigie/vigie/services/panel"
-	"github.com/open-vigie/vigie/services/processor"
-	"github.com/open-vigie/vigie/services/sitefold"
-	"github.com/open-vigie/vigie/services/warehouse"
 )
 
 // Kills that `make test` does; KILLS asks for another number of them.
@@ -43,12 +34,12 @@ type traffic struct {
 }
 
 // send starts the panels: each sends an alarm or a poll after the other, every
-// message again and again until its ACK, as a panel does.
-func send(t *testing.T, address string) *traffic {
+// message again and again until its ACK, as a panel does. The receivers share them.
+func send(t *testing.T, receivers ...string) *traffic {
 	ctx, stop := context.WithCancel(t.Context())
 	tr := &traffic{t: t, stop: stop, acknowledged: map[string]int{}}
 	for n := range panels {
-		tr.done.Go(func() { tr.panel(ctx, address, n) })
+		tr.done.Go(func() { tr.panel(ctx, receivers[n/2%len(receivers)], n) })
 	}
 	return tr
 }
@@ -118,16 +109,16 @@ func TestKillNineLosesAndDoublesNothing(t *testing.T) {
 	tr := send(t, in.DC09.UDP)
 	for k := 1; k <= kills; k++ {
 		t.Logf("kill %d after %d acknowledged messages", k, tr.total())
-		tr.awaitMore(in, 1+rng.IntN(150))
+		tr.awaitMore(in.out, 1+rng.IntN(150))
 		if k%everyKafka == 0 {
 			in.killKafka()
-			tr.awaitMore(in, 1)
+			tr.awaitMore(in.out, 1)
 			continue
 		}
 		in.kill()
 		in.start()
 	}
-	tr.awaitMore(in, 20)
+	tr.awaitMore(in.out, 20)
 	sent := tr.finish()
 	in.wantOneEffectEach(sent)
 	in.wantOracle()
@@ -135,154 +126,10 @@ func TestKillNineLosesAndDoublesNothing(t *testing.T) {
 }
 
 // awaitMore waits until so many more messages were acknowledged.
-func (tr *traffic) awaitMore(in *installationUnderTest, n int) {
+func (tr *traffic) awaitMore(said fmt.Stringer, n int) {
 	tr.t.Helper()
 	want := tr.total() + n
 	if !eventually(3*time.Minute, func() bool { return tr.total() >= want }) {
-		tr.t.Fatalf("%d of %d messages were acknowledged, then no more\n%s", tr.total(), want, in.out)
+		tr.t.Fatalf("%d of %d messages were acknowledged, then no more\n%s", tr.total(), want, said)
 	}
-}
-
-// wantOneEffectEach compares what the panels counted with the log: a message
-// sent again after a lost ACK makes two records and one effect.
-func (in *installationUnderTest) wantOneEffectEach(sent map[string]int) {
-	in.t.Helper()
-	in.awaitProcessed()
-	repeats := map[string]bool{}
-	for _, records := range in.topic(topics.Outcomes) {
-		for _, r := range records {
-			outcome := &vigiev1.EventOutcome{}
-			if err := proto.Unmarshal(r.Value, outcome); err != nil {
-				in.t.Fatal(err)
-			}
-			if outcome.Status == vigiev1.OutcomeStatus_OUTCOME_STATUS_HEARD_AGAIN {
-				repeats[string(outcome.EventId)] = true
-			}
-		}
-	}
-	effects, again := map[string]int{}, 0
-	for _, records := range in.topic(topics.Events) {
-		for _, r := range records {
-			record := &vigiev1.LogRecord{}
-			if err := proto.Unmarshal(r.Value, record); err != nil {
-				in.t.Fatal(err)
-			}
-			source := record.GetEvent().GetSource().GetPanel()
-			switch {
-			case source == nil:
-			case repeats[string(record.GetEvent().Id)]:
-				again++
-			default:
-				effects[source.Account]++
-			}
-		}
-	}
-	total := 0
-	for account, n := range sent {
-		total += n
-		if effects[account] != n {
-			in.t.Errorf("account %s: %d messages acknowledged, %d effects in the log", account, n, effects[account])
-		}
-	}
-	in.t.Logf("%d messages acknowledged; %d more records were the same heard again", total, again)
-}
-
-// awaitProcessed waits until every event in the log has had its effect: the
-// progress records stand behind the last of them. (Beats never end.)
-func (in *installationUnderTest) awaitProcessed() {
-	in.t.Helper()
-	last := map[int32]int64{}
-	for p, records := range in.topic(topics.Events) {
-		for _, r := range records {
-			record := &vigiev1.LogRecord{}
-			if err := proto.Unmarshal(r.Value, record); err != nil {
-				in.t.Fatal(err)
-			}
-			if record.GetEvent() != nil {
-				last[p] = r.Offset
-			}
-		}
-	}
-	settled := eventually(2*time.Minute, func() bool {
-		for p, records := range in.topic(topics.Progress) {
-			progress := &vigiev1.Progress{}
-			if err := proto.Unmarshal(records[len(records)-1].Value, progress); err != nil {
-				in.t.Fatal(err)
-			}
-			if at, waiting := last[p]; waiting && progress.Offset > at {
-				delete(last, p)
-			}
-		}
-		return len(last) == 0
-	})
-	if !settled {
-		in.t.Fatalf("these events had no effect yet: %v\n%s", last, in.out)
-	}
-}
-
-// wantOracle folds the log in one thread and compares every output topic.
-func (in *installationUnderTest) wantOracle() {
-	in.t.Helper()
-	outputs := []string{topics.SiteStates, topics.Detections, topics.Incidents, topics.Outcomes, topics.Directory, topics.Accounts}
-	got := map[string]map[int32][]*kgo.Record{}
-	for _, topic := range outputs {
-		got[topic] = in.topic(topic)
-	}
-	compared := 0
-	for p, records := range in.topic(topics.Events) {
-		want, err := processor.Replay(p, sitefold.New(discard())(), records)
-		if err != nil {
-			in.t.Fatal(err)
-		}
-		byTopic := map[string][]*kgo.Record{}
-		for _, r := range want {
-			byTopic[r.Topic] = append(byTopic[r.Topic], r)
-		}
-		for _, topic := range outputs {
-			in.wantPrefix(topic, p, got[topic][p], byTopic[topic])
-			compared += len(got[topic][p])
-		}
-	}
-	in.t.Logf("%d outputs equal those of a single-threaded fold", compared)
-}
-
-// wantPrefix: what was committed is the oracle's, byte for byte, once each. The
-// log goes on while it is read, so the oracle may have a little more.
-func (in *installationUnderTest) wantPrefix(topic string, p int32, got, want []*kgo.Record) {
-	in.t.Helper()
-	if len(got) > len(want) {
-		in.t.Errorf("%s partition %d: %d outputs, the oracle has %d", topic, p, len(got), len(want))
-		return
-	}
-	for i := range got {
-		if !bytes.Equal(got[i].Key, want[i].Key) || !bytes.Equal(got[i].Value, want[i].Value) {
-			in.t.Errorf("%s partition %d: output %d of %d differs from the oracle's", topic, p, i, len(got))
-			return
-		}
-	}
-}
-
-// wantWarehouse: each record of the log is in ClickHouse exactly once.
-func (in *installationUnderTest) wantWarehouse() {
-	in.t.Helper()
-	db, err := warehouse.Open(in.t.Context(), warehouse.Config{URL: in.ClickHouse.URL, User: in.ClickHouse.User, Password: in.ClickHouse.Password, Database: in.ClickHouse.Database})
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	defer db.Close()
-	var report *archiver.Report
-	all := uint64(0) // in the log at the first look: beats never end
-	archived := eventually(2*time.Minute, func() bool {
-		if report, err = archiver.Verify(in.t.Context(), in.kafkaConfig(), db, discard()); err != nil {
-			in.t.Fatal(err)
-		}
-		if all == 0 {
-			all = report.Records() + uint64(report.Pending())
-		}
-		return report.Err() != nil || report.Records() >= all
-	})
-	if err := report.Err(); err != nil || !archived {
-		in.t.Errorf("%v: %+v; %d of %d records archived", err, report.Faults, report.Records(), all)
-	}
-	in.t.Logf("%d records of the log are in ClickHouse once each", report.Records())
 }
