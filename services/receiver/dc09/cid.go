@@ -1,7 +1,5 @@
 package dc09
 
-import "bytes"
-
 // CIDEvent is one Contact ID event (DC-05).
 type CIDEvent struct {
 	// Qualifier: '1' new event or opening, '3' restoral or closing, '6' still
@@ -24,20 +22,32 @@ const (
 // ParseCID reads the data field of an ADM-CID frame, with or without spaces.
 // account is the one inside the data; "" when absent. The error is *Error.
 func ParseCID(data []byte) (account string, e CIDEvent, err error) {
-	account, rest, at := splitAccount(data)
-	digits := bytes.ReplaceAll(bytes.TrimSpace(rest), []byte(" "), nil)
-	if len(digits) != 9 {
-		return account, e, fault(ReasonBadSyntax, at, "%q is not QXYZ GG CCC", rest)
+	text := string(data)
+	account, at := splitAccount(text)
+	var digits [9]byte
+	n := 0
+	for _, c := range data[at:] {
+		switch {
+		case c == ' ':
+			continue
+		case !isHex(c):
+			return account, e, fault(ReasonBadSyntax, at, "%q holds what is no digit of Contact ID", data[at:])
+		case n == len(digits):
+			return account, e, fault(ReasonBadSyntax, at, "%q is longer than QXYZ GG CCC", data[at:])
+		case c >= 'a':
+			c -= 'a' - 'A'
+		}
+		digits[n] = c
+		n++
 	}
-	if !allHex(digits) {
-		return account, e, fault(ReasonBadSyntax, at, "%q holds what is no digit of Contact ID", rest)
+	if n < len(digits) {
+		return account, e, fault(ReasonBadSyntax, at, "%q is not QXYZ GG CCC", data[at:])
 	}
-	digits = bytes.ToUpper(digits)
 	switch digits[0] {
 	case CIDNew, CIDRestore, CIDStill:
 	default:
 		return account, e, fault(ReasonBadSyntax, at, "qualifier %q: 1, 3 or 6 is expected", digits[0])
 	}
-	e = CIDEvent{Qualifier: digits[0], Code: string(digits[1:4]), Area: string(digits[4:6]), Zone: string(digits[6:9])}
-	return account, e, nil
+	all := string(digits[:])
+	return account, CIDEvent{Qualifier: all[0], Code: all[1:4], Area: all[4:6], Zone: all[6:]}, nil
 }

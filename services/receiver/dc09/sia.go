@@ -1,6 +1,9 @@
 package dc09
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // maxEvents of one block; a longer one is kept verbatim.
 const maxEvents = 64
@@ -25,11 +28,13 @@ type SIAEvent struct {
 // the data, often the same as the frame's; "" when absent. The error is *Error,
 // and then no event is to be trusted: keep the data verbatim.
 func ParseSIA(data []byte) (account string, events []SIAEvent, err error) {
-	account, rest, at := splitAccount(data)
-	p := siaParser{data: rest, base: at}
+	// All strings of the events are parts of this one.
+	text := string(data)
+	account, at := splitAccount(text)
+	p := siaParser{data: data[at:], text: text[at:], base: at}
 	if ferr := p.blocks(true); ferr != nil {
 		// Some panels leave out the N of a new event.
-		retry := siaParser{data: rest, base: at}
+		retry := siaParser{data: data[at:], text: text[at:], base: at}
 		if retry.blocks(false) != nil {
 			return account, nil, ferr
 		}
@@ -41,17 +46,27 @@ func ParseSIA(data []byte) (account string, events []SIAEvent, err error) {
 	return account, p.events, nil
 }
 
-// splitAccount cuts "#1234|" off.
-func splitAccount(data []byte) (account string, rest []byte, at int) {
-	bar := bytes.IndexByte(data, '|')
-	if len(data) == 0 || data[0] != '#' || bar < 0 {
-		return "", data, 0
+// splitAccount reads "#1234|", or "1234|" as some write it, and tells where the rest
+// begins.
+func splitAccount(data string) (account string, rest int) {
+	bar := strings.IndexByte(data, '|')
+	switch {
+	case bar < 0:
+		return "", 0
+	case bar == 0:
+		return "", 1
+	case data[0] == '#':
+		return data[1:bar], bar + 1
+	case isDigit(data[0]) && bar >= 3 && bar <= maxAccount:
+		return data[:bar], bar + 1 // no block starts with a digit
 	}
-	return string(data[1:bar]), data[bar+1:], bar + 1
+	return "", 0
 }
 
 type siaParser struct {
+	// data and text are the same.
 	data   []byte
+	text   string
 	base   int
 	at     int
 	now    SIAEvent
@@ -130,9 +145,11 @@ func (p *siaParser) codeAhead() bool {
 
 func (p *siaParser) code() {
 	e := p.now
-	e.Code = string(p.data[p.at : p.at+2])
+	e.Code = p.text[p.at : p.at+2]
 	p.at += 2
-	e.Address = string(bytes.TrimSpace(p.until("/^*|")))
+	from := p.at
+	p.until("/^*|")
+	e.Address = strings.TrimSpace(p.text[from:p.at])
 	p.events = append(p.events, e)
 }
 
@@ -162,12 +179,18 @@ func (p *siaParser) setText(text []byte) {
 	e.Text = text
 }
 
-// quotedText reads *"text"NM.
+// quotedText reads *"text"NM, and *text* without the quotes as some write it.
 func (p *siaParser) quotedText() *Error {
-	if p.at+1 >= len(p.data) || p.data[p.at+1] != '"' {
-		return p.fail("a quote is expected after the star of a text")
+	p.at++
+	if p.more() && p.data[p.at] != '"' {
+		p.setText(p.until("*|"))
+		p.at += boolInt(p.more() && p.data[p.at] == '*')
+		return nil
 	}
-	p.at += 2
+	p.at++
+	if p.at > len(p.data) {
+		return p.fail("a text is expected after the star")
+	}
 	text := p.until(`"`)
 	if !p.more() {
 		return p.fail("the quoted text is not closed")
@@ -191,7 +214,7 @@ func (p *siaParser) modifier() *Error {
 	if p.at+1 >= len(p.data) || p.data[p.at+1] < 'a' || p.data[p.at+1] > 'z' {
 		return p.fail("a modifier has two small letters")
 	}
-	name := string(p.data[p.at : p.at+2])
+	name := p.text[p.at : p.at+2]
 	p.at += 2
 	end := p.at
 	for end < len(p.data) && (isDigit(p.data[end]) || p.data[end] == ':' || p.data[end] == '-') {
@@ -210,7 +233,7 @@ func (p *siaParser) modifier() *Error {
 			end += n
 		}
 	}
-	value := string(p.data[p.at:end])
+	value := p.text[p.at:end]
 	p.at = end
 	switch name {
 	case "ti":
