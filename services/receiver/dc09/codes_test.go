@@ -10,9 +10,16 @@ import (
 )
 
 // python is the interpreter that `make setup` installs third parties' codecs in.
-func python(t testing.TB, script string, args ...string) string {
+func python(t testing.TB, script string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "../../../.tools/venv/bin/python", append([]string{script}, args...)...)
+	return pythonIn(t, "", script)
+}
+
+// pythonIn gives the script an input.
+func pythonIn(t testing.TB, input, script string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "../../../.tools/venv/bin/python", script)
+	cmd.Stdin = strings.NewReader(input)
 	var why strings.Builder
 	cmd.Stderr = &why
 	out, err := cmd.Output()
