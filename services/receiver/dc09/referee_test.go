@@ -156,3 +156,36 @@ func theyShouldRead(f Frame) whatTheyRead {
 	}
 	return want
 }
+
+// TestMyDC09SPTsFramesAndAnswers: a third party's transmitter, as far as its codec goes. Its stamp
+// is the time of the test, so only that there is one is held.
+func TestMyDC09SPTsFramesAndAnswers(t *testing.T) {
+	var answers strings.Builder
+	n := 0
+	for line := range strings.Lines(python(t, "testdata/spt_codec.py")) {
+		col := strings.Fields(line) // key, token, sequence, data and fields, frame
+		n++
+		f, err := Parse(unhex(t, col[4]), Options{})
+		if reasonOf(err) != ReasonEncrypted || f.Account != "1234" {
+			t.Fatalf("%s: %+v, %v", col[1], f, err)
+		}
+		got, _, err := Decrypt(nil, f, Options{}, mustKey(t, col[0]))
+		content := string(got.Data) + "]" + string(got.Extended)
+		if err != nil || got.Token != col[1] || fmt.Sprint(got.Sequence) != col[2] || content != string(unhex(t, col[3])) || got.SentAtMS == 0 {
+			t.Errorf("%s: %+v %q, %v, want %q", col[1], flat(got), content, err, unhex(t, col[3]))
+		}
+		if col[1] == TokenSIA && eventOf(got) != "BA 3" {
+			t.Errorf("%q reads as %q", got.Data, eventOf(got))
+		}
+		ack, err := AppendSealedACK(nil, got, mustKey(t, col[0]), Pad{}, refereeStamp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&answers, "%s %s %x\n", col[0], col[2], ack)
+		fmt.Fprintf(&answers, "%s %s %x\n", col[0], col[2], AppendNAK(nil, got, refereeStamp))
+	}
+	said := pythonIn(t, answers.String(), "testdata/spt_codec.py")
+	if want := strings.Repeat("ACK clock\nNAK clock\n", n); n != 12 || said != want {
+		t.Errorf("of our answers to %d frames it says %q", n, said)
+	}
+}
