@@ -72,12 +72,16 @@ func addressClass(a netip.Addr) vigiev1.AddressClass {
 
 // reportsOf reads the data of a frame; none when its format is not kept to.
 func reportsOf(f dc09.Frame) []report {
-	if f.Token == dc09.TokenCID {
+	switch f.Token {
+	case dc09.TokenSIA:
+	case dc09.TokenCID:
 		_, e, err := dc09.ParseCID(f.Data)
 		if err != nil {
 			return nil
 		}
 		return []report{cidReport(e)}
+	default:
+		return nil // an older dialler's format
 	}
 	_, events, err := dc09.ParseSIA(f.Data)
 	if err != nil {

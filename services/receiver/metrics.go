@@ -2,16 +2,20 @@ package receiver
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/open-vigie/vigie/services/receiver/dc09"
 )
 
 type metrics struct {
 	frames, answers, rejected          *prometheus.CounterVec
 	silences, closed                   *prometheus.CounterVec
-	joined, repeated                   prometheus.Counter
-	refusedConnections, datagramErrors prometheus.Counter
-	rejectedLost                       prometheus.Counter
+	taken, suspicions                  *prometheus.CounterVec
+	refusedConnections                 *prometheus.CounterVec
+	joined, repeated, suspicionsUntold prometheus.Counter
+	datagramErrors, rejectedLost       prometheus.Counter
 	connections                        prometheus.Gauge
 	answerSeconds                      prometheus.Histogram
 }
@@ -37,7 +41,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		closed:             countBy("connections_closed_total", "TCP connections ended, by reason.", "reason"),
 		joined:             count("joined_total", "Retransmissions that joined an append under way."),
 		repeated:           count("repeated_total", "Retransmissions over UDP that got the same answer again."),
-		refusedConnections: count("connections_refused_total", "TCP connections closed at once for want of room."),
+		taken:              countBy("taken_total", "Frames taken in, by line (0 to F, or other), path, account (known, or new: nobody declared it) and cipher (clear or aes).", "line", "path", "account", "cipher"),
+		suspicions:         countBy("suspicions_total", "Suspect transmissions, told or not, by kind.", "suspicion"),
+		suspicionsUntold:   count("suspicions_untold_total", "Suspicions that were counted only: repeats, and beyond the rate."),
+		refusedConnections: countBy("connections_refused_total", "TCP connections closed at once, by reason: room (of all), source or network (has its share), proxy (no PROXY header, or one that is none), tls (no handshake).", "reason"),
 		datagramErrors:     count("datagram_errors_total", "Errors of the UDP socket."),
 		rejectedLost:       count("rejected_lost_total", "Pieces set aside that were counted but could not be kept."),
 		connections:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "vigie_receiver_connections", Help: "TCP connections now."}),
@@ -50,8 +57,28 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.frames, m.answers, m.rejected, m.silences, m.closed, m.joined, m.repeated,
-		m.refusedConnections, m.datagramErrors, m.rejectedLost, m.connections, m.answerSeconds} {
+		m.taken, m.suspicions, m.suspicionsUntold, m.refusedConnections, m.datagramErrors, m.rejectedLost, m.connections, m.answerSeconds} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)
+}
+
+// took counts a frame that is taken in.
+func (m *metrics) took(f dc09.Frame, known bool) {
+	account, cipher := "new", "clear"
+	if known {
+		account = "known"
+	}
+	if f.Encrypted {
+		cipher = "aes"
+	}
+	m.taken.WithLabelValues(lineLabel(f.Line), strconv.FormatUint(uint64(f.Path()), 10), account, cipher).Inc()
+}
+
+// lineLabel bounds the values of a metric's label: senders choose the line.
+func lineLabel(line uint32) string {
+	if line > 0xF {
+		return "other"
+	}
+	return "0123456789ABCDEF"[line : line+1]
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/open-vigie/vigie/services/internal/ports"
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/receiver/dc09"
+	"github.com/open-vigie/vigie/services/receiver/keyring"
 )
 
 // Config of a receiver. The zero value of each limit is its default.
@@ -51,9 +52,18 @@ type Config struct {
 	Drain time.Duration
 	// Frames are tolerances of the wire format.
 	Frames dc09.Options
-	// CheckStamp answers NAK to a clear frame whose stamp is more than 40 s old
-	// or 20 s ahead. Off by default: many panels' clocks are wrong.
-	CheckStamp bool
+	// CheckStamp are lines on which a clear frame whose stamp is more than 40 s old
+	// or 20 s ahead is answered NAK. None by default: many panels' clocks are wrong.
+	// Encrypted frames always are.
+	CheckStamp Lines
+	// EncryptedOnly are lines on which an account that has a key gets no answer when
+	// it sends in clear. Elsewhere it is taken, and told as a suspicion: an alarm is
+	// not lost because a panel was set up anew.
+	EncryptedOnly Lines
+	// KnownOnly are lines on which an account that nobody declared gets no answer.
+	KnownOnly Lines
+	// Limits of sources.
+	Limits Limits
 }
 
 // Bounds of what a receiver holds.
@@ -109,7 +119,12 @@ type Deps struct {
 	Kafka    eventlog.Config
 	Vault    *vault.Vault
 	Appender Appender
+	// Keys of panels; nil when none encrypts.
+	Keys Keys
 }
+
+// Keys are the panels' keys as they stand now; *keyring.Live in the product.
+type Keys interface{ Ring() *keyring.Ring }
 
 // Receiver takes frames. Make it with New, then Run it.
 type Receiver struct {
@@ -120,6 +135,9 @@ type Receiver struct {
 	accounts *accounts
 	rejects  *rejects
 	pending  *pending
+	keys     Keys
+	limits   *limits
+	watch    *watch
 	metrics  *metrics
 	ready    chan struct{}
 
@@ -144,6 +162,7 @@ func New(cfg Config, deps Deps) (*Receiver, error) {
 	r := &Receiver{
 		cfg: cfg, log: log, appender: deps.Appender, vault: deps.Vault, metrics: m,
 		accounts: newAccounts(deps.Kafka, log), pending: newPending(),
+		keys: deps.Keys, limits: newLimits(cfg.Limits), watch: newWatch(),
 		ready: make(chan struct{}),
 	}
 	r.rejects = newRejects(cfg.ID, deps, log, m)

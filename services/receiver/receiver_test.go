@@ -235,7 +235,7 @@ func TestSeveralEventsInOneFrame(t *testing.T) {
 }
 
 func TestStampOutsideTheWindow(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.CheckStamp = true })
+	w := newWorld(t, func(c *Config) { c.CheckStamp = AllLines })
 	slow := func() time.Time { return time.Now().Add(-time.Hour) }
 	p := w.panel("tcp", panel.Now(slow))
 	m := panel.SIA(panel.Event{Account: "1234", Code: "BA", Zone: "1"})

@@ -30,7 +30,7 @@ func TestBadInput(t *testing.T) {
 		{"another protocol", "GET / HTTP/1.1\r\n", "junk", ""},
 		{"half a frame, then another", good[:20], "half-frame", ""},
 		{"oversized", "\nFFFF0FFF\"" + strings.Repeat("x", 2*dc09.MaxFrame) + "\r", "oversized", ""},
-		{"encrypted", frame(t, dc09.Frame{Token: "*SIA-DCS", Sequence: 1, Account: "1234", Data: []byte("00FF")}), "encrypted", ""},
+		{"encrypted", recrc(`"*SIA-DCS"0001L0#1234[00FF`), "encrypted", ""},
 		{"no sequence", recrc(`"SIA-DCS"L0#1234[]`), "bad-syntax", ""},
 		{"an answer", ackOf(1), "unexpected-answer", ""},
 		{"unknown token", frame(t, dc09.Frame{Token: "XYZ-1", Sequence: 2, Account: "1234"}), "unknown-token", duh(2)},

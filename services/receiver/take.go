@@ -34,6 +34,7 @@ const (
 const (
 	reasonUnknownToken     = "unknown-token"
 	reasonUnexpectedAnswer = "unexpected-answer"
+	reasonClear            = "clear-though-keyed"
 )
 
 // errSealing marks that the vault could not seal a frame.
@@ -44,33 +45,110 @@ var errSealing = errors.New("sealing a frame")
 func (r *Receiver) take(raw []byte, o origin) (bad bool) {
 	f, err := dc09.Parse(raw, r.cfg.Frames)
 	var fault *dc09.Error
-	if errors.As(err, &fault) {
-		r.rejects.add(o, string(fault.Reason), fault.Error(), raw)
-		o.settled()
-		return true
+	if errors.As(err, &fault) && fault.Reason != dc09.ReasonEncrypted {
+		return r.refuse(o, string(fault.Reason), fault.Error(), raw)
 	}
 	r.metrics.frames.WithLabelValues(transportName(o.transport), tokenLabel(f.Token)).Inc()
-	switch f.Token {
-	case dc09.TokenNull, dc09.TokenSIA, dc09.TokenCID:
-	case dc09.TokenAck, dc09.TokenNak, dc09.TokenDuh:
-		r.rejects.add(o, reasonUnexpectedAnswer, "an answer, where panels' messages are expected", raw)
-		o.settled()
-		return true
+	now := time.UnixMilli(r.appender.NowMS())
+	_, legacy := dc09.LegacyToken(f.Token)
+	switch {
+	case dc09.IsPoll(f.Token), f.Token == dc09.TokenSIA, f.Token == dc09.TokenCID, legacy:
+	case dc09.IsAnswer(f.Token):
+		return r.refuse(o, reasonUnexpectedAnswer, "an answer, where panels' messages are expected", raw)
+	case !r.limits.frame(o.remote.Addr(), true, now):
+		r.silent(o, "rate-other")
+		return false
 	default:
 		r.rejects.add(o, reasonUnknownToken, "a well-formed frame of a format that is not handled: "+dc09.Text([]byte(f.Token)), raw)
 		r.reply(o, dc09.AppendDUH(nil, f), "duh")
 		return false
 	}
-	now := r.appender.NowMS()
-	if r.cfg.CheckStamp && f.SentAtMS != 0 && !inWindow(f.SentAtMS, now) {
-		r.reply(o, dc09.AppendNAK(nil, f, now), "nak")
+	poll := dc09.IsPoll(f.Token)
+	if !r.limits.frame(o.remote.Addr(), poll, now) {
+		r.silent(o, map[bool]string{true: "rate-poll", false: "rate-event"}[poll])
 		return false
 	}
-	if f.Token == dc09.TokenNull {
-		r.takePoll(f, o)
+	return r.admit(f, raw, o, now)
+}
+
+// admit opens what is encrypted, and takes in what its account may send.
+func (r *Receiver) admit(f dc09.Frame, raw []byte, o origin, now time.Time) (bad bool) {
+	// Some frames name their account in the data alone; encrypted ones never do.
+	if f.Account == "" && !f.Encrypted && !dc09.IsPoll(f.Token) {
+		f.Account = accountInside(f)
+	}
+	w := r.whereabouts(f.Line, f.Account)
+	q := requestOf(f)
+	if f.Encrypted {
+		var ok bool
+		if f, q, ok = r.unlock(f, raw, w, o); !ok {
+			o.settled()
+			return true
+		}
+	} else if w.keyed && r.cfg.EncryptedOnly.Has(f.Line) {
+		r.suspect(f, raw, w, o, vigiev1.Suspicion_SUSPICION_CLEAR_THOUGH_KEYED)
+		return r.refuse(o, reasonClear, "the account has a key, and its line takes such accounts encrypted only", raw)
+	}
+	if (f.Encrypted || r.cfg.CheckStamp.Has(f.Line)) && f.SentAtMS != 0 && !inWindow(f.SentAtMS, now.UnixMilli()) {
+		r.reply(o, dc09.AppendNAK(nil, q.header, now.UnixMilli()), "nak")
 		return false
 	}
-	return r.takeEvents(f, raw, o)
+	if !w.known() && !r.letIn(f, w, o, now) {
+		return false
+	}
+	if f.Encrypted && r.watch.replayed(q.cipher, o.remote.Addr(), now) {
+		r.suspect(f, raw, w, o, vigiev1.Suspicion_SUSPICION_REPLAYED)
+		if dc09.IsPoll(f.Token) {
+			r.silent(o, "replay") // it would prove alive what may be cut off
+			return false
+		}
+	} else if w.known() {
+		r.judge(f, raw, w, o, now)
+	}
+	r.metrics.took(f, w.known())
+	if dc09.IsPoll(f.Token) {
+		r.takePoll(f, w, q, o)
+		return false
+	}
+	return r.takeEvents(f, raw, w, q, o)
+}
+
+// letIn decides on an account that nobody declared: each makes a site, so who
+// reaches the port could make any number.
+func (r *Receiver) letIn(f dc09.Frame, w whereabouts, o origin, now time.Time) bool {
+	switch {
+	case r.cfg.KnownOnly.Has(f.Line):
+		r.silent(o, "unknown-account")
+	case !r.limits.newAccount(o.remote.Addr(), w.site, now):
+		r.silent(o, "new-account")
+	default:
+		return true
+	}
+	return false
+}
+
+// judge notices what is odd about a frame that is taken all the same: an alarm is
+// never lost to a suspicion.
+func (r *Receiver) judge(f dc09.Frame, raw []byte, w whereabouts, o origin, now time.Time) {
+	if w.keyed && !f.Encrypted {
+		r.suspect(f, raw, w, o, vigiev1.Suspicion_SUSPICION_CLEAR_THOUGH_KEYED)
+	}
+	if r.watch.see(w.site, f.Path(), o.remote.Addr(), now) {
+		r.suspect(f, raw, w, o, vigiev1.Suspicion_SUSPICION_OTHER_SOURCE)
+	}
+}
+
+// refuse sets aside what gets no answer.
+func (r *Receiver) refuse(o origin, reason, detail string, raw []byte) (bad bool) {
+	r.rejects.add(o, reason, detail, raw)
+	o.settled()
+	return true
+}
+
+// silent leaves a frame without an answer, and counts it.
+func (r *Receiver) silent(o origin, reason string) {
+	r.metrics.silences.WithLabelValues(reason).Inc()
+	o.settled()
 }
 
 func inWindow(sentMS, nowMS int64) bool {
@@ -87,13 +165,22 @@ func (r *Receiver) reply(o origin, answer []byte, kind string) {
 
 // conclude answers a frame once its fate is known: ACK when it is durable,
 // silence when it is not, so that the panel sends again or by its other path.
-func (r *Receiver) conclude(o origin, ack []byte, tookMS int64, err error) {
+func (r *Receiver) conclude(o origin, q request, tookMS int64, err error) {
 	if err != nil {
-		r.metrics.silences.WithLabelValues(silence(err)).Inc()
-		o.settled()
+		r.silent(o, silence(err))
 		return
 	}
-	r.metrics.answerSeconds.Observe(float64(r.appender.NowMS()-tookMS) / 1000)
+	now := r.appender.NowMS()
+	ack, err := q.ack(now)
+	if err != nil {
+		r.log.Error("an answer could not be encrypted; the panel will send again", "error", err)
+		r.silent(o, "vault")
+		return
+	}
+	if q.key != nil {
+		r.watch.wasAnswered(q.cipher, o.remote.Addr(), time.UnixMilli(now))
+	}
+	r.metrics.answerSeconds.Observe(float64(now-tookMS) / 1000)
 	r.reply(o, ack, "ack")
 }
 
@@ -109,27 +196,20 @@ func silence(err error) string {
 	return "append-failed"
 }
 
-func (r *Receiver) takePoll(f dc09.Frame, o origin) {
-	site, _ := r.accounts.site(f.Line, f.Account)
-	ack := dc09.AppendACK(nil, f)
+func (r *Receiver) takePoll(f dc09.Frame, w whereabouts, q request, o origin) {
 	took := r.appender.NowMS()
-	conclude := func(err error) { r.conclude(o, ack, took, err) }
-	if err := r.appender.Heartbeat(site, f.Path(), conclude); err != nil {
+	conclude := func(err error) { r.conclude(o, q, took, err) }
+	if err := r.appender.Heartbeat(w.site, f.Path(), conclude); err != nil {
 		conclude(err)
 	}
 }
 
 // takeEvents appends what a frame reports: one record for each event in it. The
 // answer leaves when all are durable.
-func (r *Receiver) takeEvents(f dc09.Frame, raw []byte, o origin) (bad bool) {
-	if f.Account == "" {
-		f.Account = accountInside(f)
-	}
-	site, version := r.accounts.site(f.Line, f.Account)
-	same := ids.Fingerprint(site, f.Sequence, f.Token, f.Data, f.ExtendedWithoutPath())
-	ack := dc09.AppendACK(nil, f)
+func (r *Receiver) takeEvents(f dc09.Frame, raw []byte, w whereabouts, q request, o origin) (bad bool) {
+	same := ids.Fingerprint(w.site, f.Sequence, f.Token, f.Data, f.ExtendedWithoutPath())
 	took := r.appender.NowMS()
-	conclude := func(err error) { r.conclude(o, ack, took, err) }
+	conclude := func(err error) { r.conclude(o, q, took, err) }
 	switch r.pending.enter(same, o, conclude, time.UnixMilli(took)) {
 	case joined:
 		r.metrics.joined.Inc()
@@ -143,14 +223,14 @@ func (r *Receiver) takeEvents(f dc09.Frame, raw []byte, o origin) (bad bool) {
 		return false
 	case entered:
 	}
-	events, err := r.describe(f, raw, site, o)
+	events, err := r.describe(f, raw, w.site, o)
 	if err != nil {
 		// Nothing of a panel is written unsealed: without keys there is no ACK.
 		r.log.Error("sealing what a panel sent; it gets no answer and will send again", "error", err)
 		r.pending.settle(same, fmt.Errorf("%w: %w", errSealing, err), time.UnixMilli(took))
 		return false
 	}
-	r.appendAll(events, site, version, same)
+	r.appendAll(events, w.site, w.version, same)
 	return false
 }
 
@@ -186,11 +266,13 @@ func (r *Receiver) appendAll(events []*vigiev1.Event, site, version uint64, same
 
 // accountInside reads the account that stands in the data of a frame without one.
 func accountInside(f dc09.Frame) string {
-	if f.Token == dc09.TokenSIA {
-		account, _, _ := dc09.ParseSIA(f.Data)
-		return account
+	var account string
+	switch f.Token {
+	case dc09.TokenSIA:
+		account, _, _ = dc09.ParseSIA(f.Data)
+	case dc09.TokenCID:
+		account, _, _ = dc09.ParseCID(f.Data)
 	}
-	account, _, _ := dc09.ParseCID(f.Data)
 	return account
 }
 
@@ -212,7 +294,7 @@ func transportName(t vigiev1.Transport) string {
 // tokenLabel bounds the values of a metric's label.
 func tokenLabel(token string) string {
 	switch token {
-	case dc09.TokenNull, dc09.TokenSIA, dc09.TokenCID:
+	case dc09.TokenNull, dc09.TokenXNM, dc09.TokenSIA, dc09.TokenCID:
 		return token
 	}
 	return "other"

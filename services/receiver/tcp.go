@@ -47,19 +47,32 @@ func (r *Receiver) serveTCP(stop context.Context, ln net.Listener) {
 		case room <- struct{}{}:
 		default:
 			_ = conn.Close() // the bound holds; the panel tries again or uses its other path
-			r.metrics.refusedConnections.Inc()
+			r.metrics.refusedConnections.WithLabelValues("room").Inc()
 			continue
 		}
 		sessions.Go(func() {
 			defer func() { <-room }()
-			r.metrics.connections.Inc()
-			defer r.metrics.connections.Dec()
-			if c, ok := conn.(*net.TCPConn); ok {
-				_ = c.SetWriteBuffer(answerBuffer) // a wish; the write deadline is the bound
-			}
-			r.newSession(conn, frames).run(stop)
+			r.serveConn(stop, conn, frames)
 		})
 	}
+}
+
+// serveConn serves one connection whose source has not its share of them yet.
+func (r *Receiver) serveConn(stop context.Context, conn net.Conn, frames *appender.Listener) {
+	s := r.newSession(conn, frames)
+	from := s.remote.Addr()
+	if why := r.limits.connect(from); why != "" {
+		_ = conn.Close()
+		r.metrics.refusedConnections.WithLabelValues(why).Inc()
+		return
+	}
+	defer r.limits.disconnect(from)
+	r.metrics.connections.Inc()
+	defer r.metrics.connections.Dec()
+	if c, ok := conn.(*net.TCPConn); ok {
+		_ = c.SetWriteBuffer(answerBuffer) // a wish; the write deadline is the bound
+	}
+	s.run(stop)
 }
 
 // session is one TCP connection: this goroutine reads, another writes.
@@ -180,9 +193,9 @@ func (r *Receiver) handlePiece(piece []byte, verdict dc09.Verdict, o origin, fra
 		frames.Frame()
 		return r.take(piece, o)
 	}
-	r.rejects.add(o, string(verdict.Reason()), verdict.String(), piece)
-	o.settled()
-	return true
+	// Junk uses up what its source may send; it is set aside within bounds of its own.
+	r.limits.frame(o.remote.Addr(), true, time.UnixMilli(r.appender.NowMS()))
+	return r.refuse(o, string(verdict.Reason()), verdict.String(), piece)
 }
 
 // answer queues an answer; a panel that does not take its answers loses them.

@@ -81,6 +81,11 @@ func (d *door) read(stop context.Context) {
 			d.r.rejects.add(o, string(dc09.ReasonOversized), "a datagram larger than any frame", buf[:n])
 			continue
 		}
+		// A source that used up its share takes no room from the others in the queues.
+		if d.r.limits.spent(from.Addr(), time.UnixMilli(d.r.appender.NowMS())) {
+			d.r.metrics.silences.WithLabelValues("rate-spent").Inc()
+			continue
+		}
 		own := d.buffers.Get().(*[maxDatagram]byte)
 		select {
 		case d.queues[worker(from)] <- datagram{from: from, data: own[:copy(own[:], buf[:n])]}:

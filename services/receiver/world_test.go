@@ -1,13 +1,17 @@
 package receiver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +29,7 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog/appender"
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/panel"
+	"github.com/open-vigie/vigie/services/receiver/keyring"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,6 +51,8 @@ type world struct {
 	kafka   eventlog.Config
 	vault   *vault.Vault
 	keys    string // directory of the vault
+	ring    *ring
+	logged  *bytes.Buffer
 	r       *Receiver
 	reg     *prometheus.Registry
 	// stopReceiver ends the receiver only; stop ends all.
@@ -58,12 +65,12 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, cluster: cluster, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}, reg: prometheus.NewRegistry(), keys: t.TempDir()}
+	w := &world{t: t, cluster: cluster, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}, reg: prometheus.NewRegistry(), keys: t.TempDir(), ring: &ring{path: filepath.Join(t.TempDir(), "panels.keyring")}, logged: &bytes.Buffer{}}
 	if w.vault, err = vault.Open(w.keys); err != nil {
 		t.Fatal(err)
 	}
 	w.bind("1234", boundSite)
-	log := slog.New(slog.DiscardHandler)
+	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	a, err := appender.New(appender.Config{Writer: "local", Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: "default", Partitions: testPartitions, BeatEvery: 20 * time.Millisecond},
 		appender.Deps{Log: log, Metrics: w.reg, Kafka: w.kafka})
 	if err != nil {
@@ -74,7 +81,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	if change != nil {
 		change(&cfg)
 	}
-	if w.r, err = New(cfg, Deps{Log: log, Metrics: w.reg, Kafka: w.kafka, Vault: w.vault, Appender: a}); err != nil {
+	if w.r, err = New(cfg, Deps{Log: log, Metrics: w.reg, Kafka: w.kafka, Vault: w.vault, Appender: a, Keys: w.ring}); err != nil {
 		t.Fatal(err)
 	}
 	w.stopReceiver = w.run(w.r)
@@ -88,6 +95,33 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	})
 	t.Cleanup(w.stop)
 	return w
+}
+
+// ring is a keyring that a test changes.
+type ring struct {
+	path string
+	now  atomic.Pointer[keyring.Ring]
+}
+
+var ringMaster = bytes.Repeat([]byte{3}, keyring.MasterSize)
+
+func (r *ring) Ring() *keyring.Ring {
+	if now := r.now.Load(); now != nil {
+		return now
+	}
+	return &keyring.Ring{}
+}
+
+func (r *ring) edit(t *testing.T, change func(*keyring.Editor) error) {
+	t.Helper()
+	if err := keyring.Edit(t.Context(), r.path, ringMaster, change); err != nil {
+		t.Fatal(err)
+	}
+	now, err := keyring.Read(r.path, ringMaster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.now.Store(now)
 }
 
 type service interface {
@@ -304,4 +338,32 @@ func expectClosed(t *testing.T, conn net.Conn) {
 	if n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("%d bytes, %v: want the connection closed", n, err)
 	}
+}
+
+// dialFrom connects from another address of this machine.
+func (w *world) dialFrom(network, from string) net.Conn {
+	w.t.Helper()
+	d, to := net.Dialer{}, w.r.TCP()
+	if ip := net.ParseIP(from); network == "udp" {
+		to, d.LocalAddr = w.r.UDP(), &net.UDPAddr{IP: ip}
+	} else {
+		d.LocalAddr = &net.TCPAddr{IP: ip}
+	}
+	conn, err := d.Dial(network, to.String())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func addr(text string) netip.Addr { return netip.MustParseAddr(text) }
+
+func lines(t *testing.T, text ...string) Lines {
+	t.Helper()
+	l, err := ParseLines(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
