@@ -1,14 +1,16 @@
 #!/bin/sh
-# Installs what is built in this work tree: install.sh [--local] below $DESTDIR (/).
+# Installs what is built in this work tree ($VIGIE: another program than bin/vigie)
+# below $DESTDIR (/): install.sh [--local].
 # --local: with Kafka and the ClickHouse engine, for vigie.service. What an
 # administrator wrote in /etc/vigie stays as it is.
 set -eu
 top="$(cd "$(dirname "$0")/../.." && pwd)"
 root=${DESTDIR:-}
-[ -x "$top/bin/vigie" ] || { echo "bin/vigie is not built: run make build" >&2; exit 3; }
+vigie=${VIGIE:-$top/bin/vigie}
+[ -x "$vigie" ] || { echo "$vigie is not built: run make build" >&2; exit 3; }
 install -d "$root/opt/vigie/bin" "$root/etc/systemd/system" "$root/usr/lib/sysusers.d" "$root/usr/lib/tmpfiles.d" "$root/etc/vigie"
 # By rename: a running program keeps the file that it was started from.
-install -m 0755 "$top/bin/vigie" "$root/opt/vigie/bin/.vigie.new"
+install -m 0755 "$vigie" "$root/opt/vigie/bin/.vigie.new"
 mv -f "$root/opt/vigie/bin/.vigie.new" "$root/opt/vigie/bin/vigie"
 install -m 0644 "$top"/deploy/systemd/*.service "$root/etc/systemd/system/"
 install -m 0644 "$top/deploy/systemd/vigie.sysusers.conf" "$root/usr/lib/sysusers.d/vigie.conf"
