@@ -113,36 +113,40 @@ func (t *Transmitter) drain(split *dc09.Splitter) {
 		if verdict != dc09.Whole {
 			continue // an answer that cannot be read is no answer
 		}
-		if a, ok := parseAnswer(piece); ok {
-			t.deliver(a)
+		if f, ok := parseAnswer(piece); ok {
+			t.deliver(f, piece)
 		}
 	}
 }
 
-// deliver finds who waits for an answer. A NAK has sequence 0000: it goes to
-// every message of the account that waits.
-func (t *Transmitter) deliver(a Answer) {
+// deliver finds who waits for an answer. A NAK has sequence 0000, and of most
+// receivers no account: it goes to every message that it may be for.
+func (t *Transmitter) deliver(f dc09.Frame, raw []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	of := account{a.Line, a.Account}
-	if c, ok := t.waiting[exchange{of, a.Sequence}]; ok {
-		offer(c, a)
+	of := account{f.Line, f.Account}
+	if w, ok := t.waiting[exchange{of, f.Sequence}]; ok {
+		w.offer(f, raw)
 		return
 	}
-	if a.Kind != NAK {
+	if f.Token != dc09.TokenNak {
 		return
 	}
-	for x, c := range t.waiting {
-		if x.account == of {
-			offer(c, a)
+	for x, w := range t.waiting {
+		if x.account == of || f.Account == "" {
+			w.offer(f, raw)
 		}
 	}
 }
 
 // offer drops an answer that nobody has room for: it repeats one that waits.
-func offer(c chan Answer, a Answer) {
+func (w *waiter) offer(f dc09.Frame, raw []byte) {
+	a, ok := answerTo(f, w.key, raw)
+	if !ok {
+		return
+	}
 	select {
-	case c <- a:
+	case w.answers <- a:
 	default:
 	}
 }

@@ -24,7 +24,11 @@ type Message struct {
 	Extended []byte
 	// Stamped messages carry the time at which they are sent.
 	Stamped bool
+	// Key encrypts the message, which is then stamped too; nil sends it in clear.
+	Key *dc09.Key
 }
+
+func (m Message) stamped() bool { return m.Stamped || m.Key != nil }
 
 // Event is what SIA and ContactID report.
 type Event struct {
@@ -103,6 +107,8 @@ const (
 	ACK AnswerKind = dc09.TokenAck
 	NAK AnswerKind = dc09.TokenNak
 	DUH AnswerKind = dc09.TokenDuh
+	// RSP is an ACK that brings something back: look at Answer.Extended.
+	RSP AnswerKind = dc09.TokenRSP
 )
 
 // Answer is what the receiver said.
@@ -116,22 +122,44 @@ type Answer struct {
 	// Tries that it took, and the time from the first to the answer.
 	Tries   int
 	Elapsed time.Duration
+	// Encrypted tells that the answer came encrypted, with the message's key.
+	Encrypted bool
+	// Extended are the extended fields of the answer, with their brackets.
+	Extended []byte
 	// Raw is the answer as received.
 	Raw []byte
 }
 
-func parseAnswer(raw []byte) (Answer, bool) {
+// parseAnswer reads the header of an answer, and the rest of one in clear.
+func parseAnswer(raw []byte) (dc09.Frame, bool) {
 	f, err := dc09.Parse(raw, dc09.Options{})
-	if err != nil {
+	var fault *dc09.Error
+	if err != nil && !(errors.As(err, &fault) && fault.Reason == dc09.ReasonEncrypted) {
+		return f, false
+	}
+	return f, dc09.IsAnswer(f.Token)
+}
+
+// answerTo reads an answer as one to a message with that key. ACK and RSP to an
+// encrypted message are believed only when they are encrypted: anybody can write
+// the others.
+func answerTo(f dc09.Frame, key *dc09.Key, raw []byte) (Answer, bool) {
+	kept := f.Token == dc09.TokenAck || f.Token == dc09.TokenRSP
+	if f.Encrypted != (key != nil && kept) {
 		return Answer{}, false
 	}
-	switch AnswerKind(f.Token) {
-	case ACK, NAK, DUH:
-	default:
-		return Answer{}, false
+	if f.Encrypted {
+		var err error
+		if f, _, err = dc09.Decrypt(nil, f, dc09.Options{}, key); err != nil {
+			return Answer{}, false
+		}
 	}
-	return Answer{Kind: AnswerKind(f.Token), Line: f.Line, Account: f.Account, Sequence: f.Sequence,
-		ReceiverClockMS: f.SentAtMS, Raw: append([]byte(nil), raw...)}, true
+	a := Answer{Kind: AnswerKind(f.Token), Line: f.Line, Account: f.Account, Sequence: f.Sequence, Encrypted: f.Encrypted,
+		Extended: append([]byte(nil), f.Extended...), Raw: append([]byte(nil), raw...)}
+	if a.Kind == NAK {
+		a.ReceiverClockMS = f.SentAtMS
+	}
+	return a, true
 }
 
 func isClosedConn(err error) bool { return errors.Is(err, net.ErrClosed) }

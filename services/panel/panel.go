@@ -7,6 +7,7 @@ package panel
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -71,7 +72,7 @@ type Transmitter struct {
 	link     *link
 	dialling chan struct{}
 	next     map[account]uint32
-	waiting  map[exchange]chan Answer
+	waiting  map[exchange]*waiter
 	// offset corrects our stamps by what the last NAK told.
 	offset  time.Duration
 	readers sync.WaitGroup
@@ -87,6 +88,13 @@ type exchange struct {
 	sequence uint32
 }
 
+// waiter is a message that waits for its answer.
+type waiter struct {
+	answers chan Answer
+	// key that an answer must be encrypted with; nil for a message in clear.
+	key *dc09.Key
+}
+
 // link is one connection; gone is closed when it broke.
 type link struct {
 	conn net.Conn
@@ -97,7 +105,7 @@ type link struct {
 // Dial makes a transmitter to addr over "tcp" or "udp". A TCP connection is made
 // at once, and made again by Send when it broke.
 func Dial(network, addr string, options ...Option) (*Transmitter, error) {
-	t := &Transmitter{network: network, addr: addr, now: time.Now, next: map[account]uint32{}, waiting: map[exchange]chan Answer{}}
+	t := &Transmitter{network: network, addr: addr, now: time.Now, next: map[account]uint32{}, waiting: map[exchange]*waiter{}}
 	switch network {
 	case "udp":
 		t.tries, t.wait = udpTries, udpWait
@@ -132,14 +140,14 @@ func (t *Transmitter) Close() error {
 }
 
 // Send sends a message until it is answered, its tries are used up, or ctx ends.
-// An answer is any of ACK, NAK and DUH: look at Answer.Kind. A NAK with a clock
+// An answer is any of ACK, RSP, NAK and DUH: look at Answer.Kind. A NAK with a clock
 // makes a stamped message be sent once more with the stamp corrected.
 func (t *Transmitter) Send(ctx context.Context, m Message) (Answer, error) {
 	began := t.now()
 	x := t.begin(m)
 	answers := make(chan Answer, 2) // an answer and one to a repeat
 	t.mu.Lock()
-	t.waiting[x] = answers
+	t.waiting[x] = &waiter{answers, m.Key}
 	t.mu.Unlock()
 	defer func() {
 		t.mu.Lock()
@@ -157,7 +165,7 @@ func (t *Transmitter) Send(ctx context.Context, m Message) (Answer, error) {
 			last = err
 			continue
 		}
-		if a.Kind == NAK && m.Stamped && !corrected && a.ReceiverClockMS != 0 {
+		if a.Kind == NAK && m.stamped() && !corrected && a.ReceiverClockMS != 0 {
 			corrected = true
 			t.correct(a.ReceiverClockMS)
 			try--
@@ -227,12 +235,17 @@ func (t *Transmitter) attempt(ctx context.Context, m Message, x exchange, answer
 func (t *Transmitter) encode(m Message, x exchange) ([]byte, error) {
 	f := dc09.Frame{Token: m.Token, Sequence: x.sequence, Receiver: m.Receiver, HasReceiver: m.Receiver != 0,
 		Line: m.Line, Account: m.Account, Data: m.Data, Extended: m.Extended}
-	if m.Stamped {
+	if m.stamped() {
 		t.mu.Lock()
 		f.SentAtMS = t.now().Add(t.offset).UnixMilli()
 		t.mu.Unlock()
 	}
-	return dc09.Append(nil, f)
+	if m.Key == nil {
+		return dc09.Append(nil, f)
+	}
+	var pad dc09.Pad
+	_, _ = rand.Read(pad[:]) // never fails, by its documentation
+	return dc09.AppendSealed(nil, f, m.Key, pad)
 }
 
 // pause keeps a broken connection from being retried in a tight loop.

@@ -33,11 +33,16 @@ func (r *receiver) got() []dc09.Frame {
 
 var hangUp = []byte{}
 
+var testKey, _ = dc09.ParseKey("000102030405060708090A0B0C0D0E0F")
+
 func serve(t *testing.T, network string, answer func(n int, f dc09.Frame) []byte) *receiver {
 	t.Helper()
 	r := &receiver{}
 	take := func(raw []byte) []byte {
 		f, err := dc09.Parse(raw, dc09.Options{})
+		if f.Encrypted {
+			f, _, err = dc09.Decrypt(nil, f, dc09.Options{}, testKey)
+		}
 		if err != nil {
 			t.Errorf("the panel sent %q: %v", raw, err)
 			return nil
@@ -269,25 +274,12 @@ func TestBuilders(t *testing.T) {
 	}
 }
 
-func TestExplainAndDecodeSayWhatMatters(t *testing.T) {
-	for _, kind := range []AnswerKind{ACK, NAK, DUH, ""} {
+func TestExplainSaysWhatMatters(t *testing.T) {
+	for _, kind := range []AnswerKind{ACK, RSP, NAK, DUH, ""} {
 		a := Answer{Kind: kind, Account: "1234", Sequence: 7, ReceiverClockMS: 1_700_000_000_000}
 		fr, en := Explain(a, "fr"), Explain(a, "en")
 		if fr == en || !strings.HasSuffix(fr, ".") || !strings.HasSuffix(en, ".") {
 			t.Errorf("%s: %q, %q", kind, fr, en)
-		}
-	}
-	for wire, want := range map[string][]string{
-		`B1B70035"SIA-DCS"0001L0#1234[#1234|NBA01]_13:45:12,11-23-2026`: {"SIA BA 01: alarm, intrusion", "sent      2026-11-23 13:45:12 UTC", "account   1234"},
-		`84A80029"ADM-CID"0002R1L1#1234[#1234|1130 01 003]`:             {"CID 1130: alarm, intrusion, area 01", "receiver  1"},
-		`0EF20013"NULL"0000L0#1234[]`:                                   {"not a frame: bad-crc"},
-		`1EF20013"NULL"0000L0#1234[]`:                                   {"link test"},
-	} {
-		got := Decode([]byte("\n" + wire + "\r"))
-		for _, w := range want {
-			if !strings.Contains(got, w) {
-				t.Errorf("%s: %q is missing in\n%s", wire, w, got)
-			}
 		}
 	}
 }
