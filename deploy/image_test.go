@@ -56,7 +56,7 @@ func TestVersionsAgree(t *testing.T) {
 	for _, c := range []struct{ what, got, want string }{
 		{"Dockerfile, Go", find(t, `FROM (golang:\S+)`, "Dockerfile"), v.Build.Go},
 		{"Dockerfile, Node", find(t, `FROM (node:\S+)`, "Dockerfile"), v.Build.Node},
-		{"go.mod", find(t, `\ntoolchain go(\S+)`, "..", "go.mod"), tag(v.Build.Go)},
+		{"go.mod", find(t, `\ngo (\S+)`, "..", "go.mod"), tag(v.Build.Go)},
 		{"pom.xml", find(t, `<kafka.version>(.*)</kafka.version>`, "local", "pom.xml"), tag(v.Images.Kafka)},
 		{"deploy/local/package.json", engine, tag(v.Images.Clickhouse)},
 		{"the plugin's package.json", find(t, `"@grafana/data": "(.*)"`, "..", "dashboards", "plugin", "package.json"), tag(v.Images.Grafana)},

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -108,8 +109,8 @@ func TestSampleConfigurationIsGood(t *testing.T) {
 	}
 	var inForce strings.Builder
 	for line := range strings.Lines("#receiver:" + keys) {
-		if !strings.HasPrefix(line, "# ") && line != "#\n" {
-			inForce.WriteString(strings.TrimPrefix(line, "#"))
+		if prose := regexp.MustCompile(`^# \S`); !prose.MatchString(line) && line != "#\n" {
+			inForce.WriteString(strings.TrimPrefix(line, "#")) // "#  listen:" keeps its indent
 		}
 	}
 	path := filepath.Join(t.TempDir(), "vigie.yaml")
