@@ -71,7 +71,7 @@ func (d *decoder) encrypted(f dc09.Frame, keys []*dc09.Key) string {
 		d.wrong(d.notOpened, bad)
 		return d.b.String()
 	}
-	d.header(opened, fmt.Sprintf(d.openedWith, keys[used]))
+	d.header(opened, fmt.Sprintf(d.openedWith, keys[used].Bits()))
 	d.content(opened)
 	return d.b.String()
 }

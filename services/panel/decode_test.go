@@ -43,7 +43,7 @@ func TestDecodeSaysWhatMatters(t *testing.T) {
 				`événement  SIA BA 01 : alarme, intrusion, transmis en retard, partition 1, utilisateur 3, texte "Entrée\x1b" (Burglary Alarm)` + "\n"}},
 		{"encrypted, no key", sealed, nil, []string{"token     SIA-DCS, encrypted: only the header is clear\n", "account   1234\n"}, []string{"chiffrée : seul l'en-tête est en clair"}},
 		{"encrypted, another key", sealed, []*dc09.Key{other}, []string{"account   1234\n", "not opened: wrong-key"}, []string{"aucune des clés ne donne un texte"}},
-		{"encrypted, the second key", sealed, []*dc09.Key{other, testKey}, []string{"SIA-DCS, encrypted, opened with the AES-128 key\n", "SIA BA 01: alarm"}, []string{"ouverte avec la clé (AES-128 key)", "SIA BA 01 : alarme"}},
+		{"encrypted, the second key", sealed, []*dc09.Key{other, testKey}, []string{"SIA-DCS, encrypted, opened with an AES-128 key\n", "SIA BA 01: alarm"}, []string{"ouverte avec une clé AES-128", "SIA BA 01 : alarme"}},
 		{"Contact ID", `84A80029"ADM-CID"0002R1L1#1234[#1234|1130 01 003]`, nil, []string{"receiver  1\n", "event     CID 1130: alarm, intrusion, area 01, zone 003 (Burglary)\n"}, []string{"CID 1130 : alarme, intrusion, partition 01, zone 003"}},
 		{"Contact ID, by a user", frame(t, dc09.Frame{Token: dc09.TokenCID, Data: []byte("#1|3401 01 003")}, nil), nil,
 			[]string{"CID 3401: armed, information, area 01, user 003"}, []string{"CID 3401 : mise en service, information, partition 01, utilisateur 003"}},

@@ -38,7 +38,7 @@ var english = words{
 	area: "area", user: "user", zone: "zone", text: "text",
 	noStamp: "what stands there is no time stamp", linkTest: "link test", legacy: "a format of older dialers (%s), kept verbatim",
 	late: "reported late", unknown: "unknown code, kept verbatim", notShown: "a key, not shown", otherField: "of no edition of the standard",
-	onlyHeader: "encrypted: only the header is clear", openedWith: "encrypted, opened with the %v", keptVerbatim: "%q, kept verbatim: ",
+	onlyHeader: "encrypted: only the header is clear", openedWith: "encrypted, opened with an AES-%d key", keptVerbatim: "%q, kept verbatim: ",
 	notAFrame: "not a frame: %s at byte %d", notOpened: "not opened: %s at byte %d", colon: ": ",
 }
 
@@ -48,7 +48,7 @@ var french = words{
 	area: "partition", user: "utilisateur", zone: "zone", text: "texte",
 	noStamp: "ce qui s'y trouve n'est pas un horodatage", linkTest: "test de liaison", legacy: "format d'anciens transmetteurs (%s), gardé tel quel",
 	late: "transmis en retard", restored: "retour à la normale", unknown: "code inconnu, gardé tel quel", notShown: "une clé, non affichée", otherField: "d'aucune édition de la norme",
-	onlyHeader: "chiffrée : seul l'en-tête est en clair", openedWith: "chiffrée, ouverte avec la clé (%v)", keptVerbatim: "%q, gardées telles quelles : ",
+	onlyHeader: "chiffrée : seul l'en-tête est en clair", openedWith: "chiffrée, ouverte avec une clé AES-%d", keptVerbatim: "%q, gardées telles quelles : ",
 	notAFrame: "ce n'est pas une trame : %s à l'octet %d", notOpened: "non déchiffrée : %s à l'octet %d", colon: " : ",
 	reasons: map[dc09.Reason]string{
 		dc09.ReasonBadCRC: "le CRC annoncé n'est pas celui du contenu", dc09.ReasonBadLength: "la longueur annoncée n'est pas celle du contenu",

@@ -73,6 +73,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"no installation to send to":      {nil, []string{"panel", "send", "--account", "1234", "--code", "BA", "--data", filepath.Join(t.TempDir(), "none")}, exitFailed, []string{"vigie up", "--to"}},
 		"an account that is none":         {nil, []string{"panel", "send", "--account", "xyz", "--code", "BA"}, exitUsage, []string{"xyz", "hexadecimal"}},
 		"a code that is none":             {nil, []string{"panel", "send", "--account", "1234", "--code", "B"}, exitUsage, []string{"SIA", "Contact ID"}},
+		"a key that is none":              {nil, []string{"panel", "send", "--account", "1234", "--code", "BA", "--key", "short"}, exitUsage, []string{"5 characters", "32, 48 or 64"}},
+		"two keys":                        {nil, []string{"panel", "decode", "--key", "x", "--key-file", "y", "z"}, exitUsage, []string{"--key-file"}},
+		"a file of a key that is not":     {nil, []string{"panel", "decode", "--key-file", "/nonexistent", "z"}, exitUsage, []string{"/nonexistent"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

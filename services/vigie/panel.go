@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -8,8 +9,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/open-vigie/vigie/services/panel"
+	"github.com/open-vigie/vigie/services/receiver/dc09"
+	"github.com/open-vigie/vigie/services/receiver/keyring"
 )
 
 func panelCommand() *cobra.Command {
@@ -21,9 +25,40 @@ func panelCommand() *cobra.Command {
 // panelMessage is the command line of `vigie panel send`.
 type panelMessage struct {
 	to, network, lang string
-	line              uint32
+	line, receiver    uint32
 	event             panel.Event
 	poll              bool
+	key               panelKey
+}
+
+// panelKey is how a command is given an AES key.
+type panelKey struct{ text, file string }
+
+func (k *panelKey) flags(f *pflag.FlagSet) {
+	f.StringVar(&k.text, "key", "", "AES key: 32, 48 or 64 hexadecimal digits, or 16, 24 or 32 characters (it stands in the list of processes: for tests)")
+	f.StringVar(&k.file, "key-file", "", "file that holds the AES key")
+}
+
+// read returns the key; nil when none was given. The error does not repeat it.
+func (k *panelKey) read() (*dc09.Key, error) {
+	text := k.text
+	switch {
+	case k.text != "" && k.file != "":
+		return nil, errors.New("--key and --key-file exclude each other")
+	case k.file != "":
+		b, err := os.ReadFile(k.file)
+		if err != nil {
+			return nil, fmt.Errorf("--key-file: %w", err)
+		}
+		text = strings.TrimSpace(string(b))
+	case k.text == "":
+		return nil, nil
+	}
+	b, err := keyring.ParseKey(text)
+	if err != nil {
+		return nil, err
+	}
+	return dc09.NewKey(b)
 }
 
 func panelSendCommand() *cobra.Command {
@@ -33,7 +68,8 @@ func panelSendCommand() *cobra.Command {
 		Short: "Send one message to a receiver and explain its answer",
 		Example: `  vigie panel send --account 1234 --code BA              burglary, SIA
   vigie panel send --account 1234 --code 130 --zone 4    the same in Contact ID
-  vigie panel send --account 1234 --poll --path 2        a link test by the second path`,
+  vigie panel send --account 1234 --poll --path 2        a link test by the second path
+  vigie panel send --account 1234 --code BA --key-file key.txt   encrypted`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := load(cmd)
 			if err != nil {
@@ -55,7 +91,9 @@ func panelSendCommand() *cobra.Command {
 	f.BoolVar(&m.event.Restore, "restore", false, "the restoral of the code (Contact ID; SIA has codes for it)")
 	f.Uint32Var(&m.event.Path, "path", 0, "path that the message takes; 0 says none")
 	f.Uint32Var(&m.line, "line", 0, "line (account prefix L)")
+	f.Uint32Var(&m.receiver, "receiver", 0, "receiver number (R); 0 says none")
 	f.BoolVar(&m.poll, "poll", false, "a link test instead of an event")
+	m.key.flags(f)
 	return cmd
 }
 
@@ -107,17 +145,29 @@ func (m *panelMessage) message() (panel.Message, error) {
 	default:
 		return panel.Message{}, fmt.Errorf("--code %q: two letters (SIA: BA) or three digits (Contact ID: 130) are expected", code)
 	}
-	message.Line = m.line
-	return message, nil
+	message.Line, message.Receiver = m.line, m.receiver
+	var err error
+	message.Key, err = m.key.read()
+	return message, err
 }
 
 func panelDecodeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "decode [FRAME]",
-		Short:   "Explain a DC-09 frame, from the argument or from standard input",
-		Example: `  vigie panel decode '1EF20013"NULL"0000L0#1234[]'`,
-		Args:    cobra.MaximumNArgs(1),
+	var lang string
+	var key panelKey
+	cmd := &cobra.Command{
+		Use:   "decode [FRAME]",
+		Short: "Explain a DC-09 frame, from the argument or from standard input",
+		Example: `  vigie panel decode '1EF20013"NULL"0000L0#1234[]'
+  vigie panel decode --key-file key.txt < frame.bin      an encrypted one`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var keys []*dc09.Key
+			switch k, err := key.read(); {
+			case err != nil:
+				return usageError{err}
+			case k != nil:
+				keys = append(keys, k)
+			}
 			var raw []byte
 			if len(args) == 1 {
 				raw = []byte(args[0])
@@ -127,12 +177,15 @@ func panelDecodeCommand() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("read the frame: %w", err)
 				}
-				raw = b
+				raw = bytes.TrimRight(b, "\r\n") // an editor's line end is not the frame's
 			}
-			fmt.Fprint(cmd.OutOrStdout(), panel.Decode(raw))
+			fmt.Fprint(cmd.OutOrStdout(), panel.Decode(raw, lang, keys...))
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&lang, "lang", language(), "language of the explanation: fr or en")
+	key.flags(cmd.Flags())
+	return cmd
 }
 
 // language follows the environment, as programs of a terminal do.

@@ -48,6 +48,9 @@ func ParseKey(text string) (*Key, error) {
 	return NewKey(b)
 }
 
+// Bits of the key: 128, 192 or 256.
+func (k *Key) Bits() int { return k.bits }
+
 // String says how long the key is, never the key.
 func (k *Key) String() string { return fmt.Sprintf("AES-%d key", k.bits) }
 
