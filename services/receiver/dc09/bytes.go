@@ -1,8 +1,10 @@
 package dc09
 
-// crcTable is CRC-16/ARC: polynomial 0x8005 reflected, start 0, no final xor.
-var crcTable = func() (t [256]uint16) {
-	for i := range t {
+// crcTables are of CRC-16/ARC: polynomial 0x8005 reflected, start 0, no final xor.
+// The first is the usual one; number i is what a byte does with i zeros after it, so
+// that eight bytes are looked up at once.
+var crcTables = func() (t [8][256]uint16) {
+	for i := range t[0] {
 		c := uint16(i)
 		for range 8 {
 			if c&1 != 0 {
@@ -11,7 +13,12 @@ var crcTable = func() (t [256]uint16) {
 				c >>= 1
 			}
 		}
-		t[i] = c
+		t[0][i] = c
+	}
+	for n := 1; n < len(t); n++ {
+		for i, c := range t[n-1] {
+			t[n][i] = c>>8 ^ t[0][byte(c)]
+		}
 	}
 	return t
 }()
@@ -19,8 +26,12 @@ var crcTable = func() (t [256]uint16) {
 // CRC is CRC-16/ARC; CRC("123456789") is 0xBB3D.
 func CRC(b []byte) uint16 {
 	var c uint16
+	t := &crcTables
+	for ; len(b) >= 8; b = b[8:] {
+		c = t[7][b[0]^byte(c)] ^ t[6][b[1]^byte(c>>8)] ^ t[5][b[2]] ^ t[4][b[3]] ^ t[3][b[4]] ^ t[2][b[5]] ^ t[1][b[6]] ^ t[0][b[7]]
+	}
 	for _, x := range b {
-		c = c>>8 ^ crcTable[byte(c)^x]
+		c = c>>8 ^ t[0][byte(c)^x]
 	}
 	return c
 }

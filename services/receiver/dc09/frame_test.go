@@ -14,6 +14,20 @@ func TestCRCCheckValue(t *testing.T) {
 	if got := CRC([]byte("123456789")); got != 0xBB3D {
 		t.Errorf("CRC-16/ARC of 123456789 is %04X, want BB3D", got)
 	}
+	// Bit by bit, as the polynomial says, for every length around the eight at once.
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "bytes")
+		var want uint16
+		for _, x := range b {
+			want ^= uint16(x)
+			for range 8 {
+				want = want>>1 ^ 0xA001*(want&1)
+			}
+		}
+		if got := CRC(b); got != want {
+			t.Fatalf("%x: %04X, want %04X", b, got, want)
+		}
+	})
 }
 
 // vectors were computed apart from this code.
