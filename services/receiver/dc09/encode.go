@@ -25,21 +25,46 @@ func Append(dst []byte, f Frame) ([]byte, error) {
 	return out, nil
 }
 
-// check finds what would make another frame of it.
+// check finds what would make another frame of it, or none.
 func check(f Frame) error {
 	switch {
 	case f.Sequence > MaxSequence:
 		return fmt.Errorf("sequence %d: at most %d", f.Sequence, MaxSequence)
+	case f.Token == "" || len(f.Token) >= maxToken || strings.ContainsAny(f.Token, "\r\n\"*"):
+		return fmt.Errorf("frame %04d of #%s: the token %q", f.Sequence, f.Account, f.Token)
+	case f.Receiver > maxNumberValue || f.Line > maxNumberValue:
+		return fmt.Errorf("frame %04d of #%s: receiver %X or line %X: at most %X", f.Sequence, f.Account, f.Receiver, f.Line, maxNumberValue)
+	case !isAccount(f.Account):
+		return fmt.Errorf("frame %04d: the account %q: at most %d letters and digits", f.Sequence, f.Account, maxAccount)
 	case bytes.ContainsAny(f.Data, "\r\n[]"):
 		return fmt.Errorf("frame %04d of #%s: a line end or bracket in the data", f.Sequence, f.Account)
-	case bytes.ContainsAny(f.Extended, "\r\n"):
-		return fmt.Errorf("frame %04d of #%s: a line end in the extended fields", f.Sequence, f.Account)
-	case f.Token == "" || strings.ContainsAny(f.Token, "\r\n\"*"):
-		return fmt.Errorf("frame %04d of #%s: the token %q", f.Sequence, f.Account, f.Token)
-	case strings.ContainsAny(f.Account, "\r\n["):
-		return fmt.Errorf("frame %04d: the account %q", f.Sequence, f.Account)
+	case !areFields(f.Extended):
+		return fmt.Errorf("frame %04d of #%s: the extended fields: each stands between brackets, without a line end", f.Sequence, f.Account)
 	}
 	return nil
+}
+
+func isAccount(s string) bool {
+	for i := range len(s) {
+		if !isAlnum(s[i]) {
+			return false
+		}
+	}
+	return len(s) <= maxAccount
+}
+
+func areFields(b []byte) bool {
+	if bytes.ContainsAny(b, "\r\n") {
+		return false
+	}
+	for len(b) > 0 {
+		end := bytes.IndexByte(b, ']')
+		if b[0] != '[' || end < 0 {
+			return false
+		}
+		b = b[end+1:]
+	}
+	return true
 }
 
 func appendFrame(dst []byte, f Frame) []byte {

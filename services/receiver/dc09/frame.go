@@ -33,7 +33,8 @@ const (
 	maxToken   = 16
 	maxAccount = 16
 	// maxNumber is the most digits of a receiver or line number.
-	maxNumber = 6
+	maxNumber      = 6
+	maxNumberValue = 0xFFFFFF
 	// MaxSequence is the largest sequence number.
 	MaxSequence = 9999
 )
