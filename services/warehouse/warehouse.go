@@ -11,7 +11,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -41,6 +44,9 @@ const (
 type DB struct {
 	conn     driver.Conn
 	database string
+	// transport is that of all connections, so that Close reaches those whose
+	// opening was given up, which the driver forgets.
+	transport atomic.Pointer[http.Transport]
 }
 
 // Open prepares the connection; it does not wait for ClickHouse to be there.
@@ -74,11 +80,21 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 	if u.Scheme == "https" {
 		options.TLS = tlsConfig(u.Hostname())
 	}
+	db := &DB{database: cfg.Database}
+	var first sync.Once
+	options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
+		first.Do(func() {
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = maxConnections, maxConnections
+			db.transport.Store(t)
+		})
+		return db.transport.Load(), nil
+	}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		return nil, fmt.Errorf("open the warehouse: %w", err)
 	}
-	return &DB{conn: conn, database: cfg.Database}, nil
+	db.conn = conn
+	return db, nil
 }
 
 // Conn is the connection for queries.
@@ -96,7 +112,13 @@ func (db *DB) Ping(ctx context.Context) error {
 }
 
 // Close ends the idle connections.
-func (db *DB) Close() error { return db.conn.Close() }
+func (db *DB) Close() error {
+	err := db.conn.Close()
+	if t := db.transport.Load(); t != nil {
+		t.CloseIdleConnections()
+	}
+	return err
+}
 
 // Column is a column of rows to insert: Values is a slice of the type that
 // clickhouse-go takes for Type, one value a row.

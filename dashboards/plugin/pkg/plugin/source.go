@@ -87,6 +87,9 @@ func New(ctx context.Context, in backend.DataSourceInstanceSettings) (instancemg
 // Dispose ends queries and streams and closes all connections.
 func (s *Source) Dispose() {
 	s.end(errDisposed)
+	for range maxQueries {
+		s.turns <- struct{}{} // a connection in use would outlive the pool
+	}
 	if s.console != nil {
 		s.console.close()
 	}
