@@ -86,7 +86,20 @@ func TestNAKWithoutAnAccount(t *testing.T) {
 	}
 }
 
-// TestRSPIsAnACKThatBringsSomething.
+// TestNAKWithoutAnAccountIsOfStamps: it says nothing of a message without one.
+func TestNAKWithoutAnAccountIsOfStamps(t *testing.T) {
+	r := serve(t, "udp", func(n int, f dc09.Frame) []byte {
+		if n == 1 {
+			return wire(`"NAK"0000R0L0A0[]_12:00:00,11-23-2026`)
+		}
+		return dc09.AppendACK(nil, f)
+	})
+	p := dial(t, "udp", r, Tries(3, 50*time.Millisecond))
+	if a, err := p.Send(context.Background(), alarm); err != nil || a.Kind != ACK || a.Tries != 2 {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 func TestRSPIsAnACKThatBringsSomething(t *testing.T) {
 	r := serve(t, "udp", func(_ int, f dc09.Frame) []byte {
 		answer := dc09.Answer(dc09.TokenRSP, f)

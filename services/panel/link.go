@@ -120,7 +120,7 @@ func (t *Transmitter) drain(split *dc09.Splitter) {
 }
 
 // deliver finds who waits for an answer. A NAK has sequence 0000, and of most
-// receivers no account: it goes to every message that it may be for.
+// receivers no account: it goes to every message whose stamp it may be about.
 func (t *Transmitter) deliver(f dc09.Frame, raw []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -133,7 +133,7 @@ func (t *Transmitter) deliver(f dc09.Frame, raw []byte) {
 		return
 	}
 	for x, w := range t.waiting {
-		if x.account == of || f.Account == "" {
+		if x.account == of || f.Account == "" && w.stamped {
 			w.offer(f, raw)
 		}
 	}

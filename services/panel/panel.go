@@ -92,7 +92,8 @@ type exchange struct {
 type waiter struct {
 	answers chan Answer
 	// key that an answer must be encrypted with; nil for a message in clear.
-	key *dc09.Key
+	key     *dc09.Key
+	stamped bool
 }
 
 // link is one connection; gone is closed when it broke.
@@ -147,7 +148,7 @@ func (t *Transmitter) Send(ctx context.Context, m Message) (Answer, error) {
 	x := t.begin(m)
 	answers := make(chan Answer, 2) // an answer and one to a repeat
 	t.mu.Lock()
-	t.waiting[x] = &waiter{answers, m.Key}
+	t.waiting[x] = &waiter{answers, m.Key, m.stamped()}
 	t.mu.Unlock()
 	defer func() {
 		t.mu.Lock()

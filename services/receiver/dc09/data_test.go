@@ -81,13 +81,17 @@ func TestMeaningsThatAreEasilyWrong(t *testing.T) {
 		{"a restoral of 441 is a closing in part", cid('3', "441"), Meaning{v1.EventClass_EVENT_CLASS_INFORMATION, KindArmPart, false}},
 		{"3 restores", cid('3', "130"), Meaning{v1.EventClass_EVENT_CLASS_INTRUSION, KindAlarm, true}},
 		{"still present is raised", cid('6', "110"), Meaning{v1.EventClass_EVENT_CLASS_FIRE, KindAlarm, false}},
+		{"a new event of 443 is an opening", cid('1', "443"), Meaning{v1.EventClass_EVENT_CLASS_INFORMATION, KindDisarm, false}},
+		{"a restoral of 443 is a forced closing", cid('3', "443"), Meaning{v1.EventClass_EVENT_CLASS_INFORMATION, KindArmForced, false}},
+		{"113 is the sprinkler's flow, not a leak", cid('1', "113"), Meaning{v1.EventClass_EVENT_CLASS_SPRINKLER, KindAlarm, false}},
+		{"the restoral of a bypass ends it", cid('3', "576"), Meaning{v1.EventClass_EVENT_CLASS_INFORMATION, KindBypass, true}},
 		{"121 is duress", cid('1', "121"), Meaning{v1.EventClass_EVENT_CLASS_DURESS, KindAlarm, false}},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %v", c.name, c.got)
 		}
 	}
-	for code, kind := range map[string]Kind{"OT": KindInformation, "CT": KindInformation, "OJ": KindDisarm, "CJ": KindArm, "RP": KindTestPeriodic, "BC": KindCancel} {
+	for code, kind := range map[string]Kind{"OT": KindInformation, "CT": KindInformation, "OJ": KindDisarm, "CJ": KindArm, "RP": KindTestPeriodic, "BC": KindCancel, "AA": KindAlarm, "ND": KindAlarm, "NF": KindArmForced, "OL": KindDisarmAfterAlarm, "XS": KindTamper, "AB": KindInformation} {
 		if m, ok := SIAMeaning(code); !ok || m.Kind != kind {
 			t.Errorf("%s: %v, %t", code, m, ok)
 		}
