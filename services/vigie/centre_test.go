@@ -13,11 +13,9 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
-	"github.com/open-vigie/vigie/services/archiver"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/processor"
 	"github.com/open-vigie/vigie/services/sitefold"
-	"github.com/open-vigie/vigie/services/warehouse"
 )
 
 // centreUnderTest is a centre as its log and its warehouse show it, whether its
@@ -78,7 +76,7 @@ func (c *centreUnderTest) topic(name string) map[int32][]*kgo.Record {
 // sent again after a lost ACK makes two records and one effect.
 func (c *centreUnderTest) wantOneEffectEach(sent map[string]int) {
 	c.t.Helper()
-	c.awaitProcessed()
+	events := c.awaitProcessed()
 	repeats := map[string]bool{}
 	for _, records := range c.topic(topics.Outcomes) {
 		for _, r := range records {
@@ -92,7 +90,7 @@ func (c *centreUnderTest) wantOneEffectEach(sent map[string]int) {
 		}
 	}
 	effects, again := map[string]int{}, 0
-	for _, records := range c.topic(topics.Events) {
+	for _, records := range events {
 		for _, r := range records {
 			record := &vigiev1.LogRecord{}
 			if err := proto.Unmarshal(r.Value, record); err != nil {
@@ -118,12 +116,14 @@ func (c *centreUnderTest) wantOneEffectEach(sent map[string]int) {
 	c.t.Logf("%d messages acknowledged; %d more records were the same heard again", total, again)
 }
 
-// awaitProcessed waits until every event in the log has had its effect: the
-// progress records stand behind the last of them. (Beats never end.)
-func (c *centreUnderTest) awaitProcessed() {
+// awaitProcessed waits until every event in the log has had its effect, and
+// returns the log: the progress records stand behind the last of them. (Beats
+// never end.)
+func (c *centreUnderTest) awaitProcessed() map[int32][]*kgo.Record {
 	c.t.Helper()
+	events := c.topic(topics.Events)
 	last := map[int32]int64{}
-	for p, records := range c.topic(topics.Events) {
+	for p, records := range events {
 		for _, r := range records {
 			record := &vigiev1.LogRecord{}
 			if err := proto.Unmarshal(r.Value, record); err != nil {
@@ -149,6 +149,7 @@ func (c *centreUnderTest) awaitProcessed() {
 	if !settled {
 		c.t.Fatalf("these events had no effect yet: %v\n%s", last, c.out)
 	}
+	return events
 }
 
 // wantOracle folds the log in one thread and compares every output topic.
@@ -193,27 +194,28 @@ func (c *centreUnderTest) wantPrefix(topic string, p int32, got, want []*kgo.Rec
 	}
 }
 
-// wantWarehouse: each record of the log is in ClickHouse exactly once.
+// wantWarehouse: each record of the log is in ClickHouse exactly once, as `vigie
+// verify warehouse` reckons.
 func (c *centreUnderTest) wantWarehouse() {
 	c.t.Helper()
-	db, err := warehouse.Open(c.t.Context(), warehouse.Config{URL: c.ClickHouse.URL, User: c.ClickHouse.User, Password: c.ClickHouse.Password, Database: c.ClickHouse.Database})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer db.Close()
-	var report *archiver.Report
-	all := uint64(0) // in the log at the first look: beats never end
+	var said string
+	var records, missing, double, pending, all int // all in the log at the first look: beats never end
 	archived := eventually(2*time.Minute, func() bool {
-		if report, err = archiver.Verify(c.t.Context(), c.kafkaConfig(), db, discard()); err != nil {
-			c.t.Fatal(err)
+		cmd := vigie(c.t.Context(), c.t, "verify", "warehouse")
+		cmd.Env = append(cmd.Env, "VIGIE_KAFKA_BROKERS="+c.Kafka, "VIGIE_CLICKHOUSE_URL="+c.ClickHouse.URL,
+			"VIGIE_CLICKHOUSE_USER="+c.ClickHouse.User, "VIGIE_CLICKHOUSE_PASSWORD="+c.ClickHouse.Password)
+		out, err := cmd.CombinedOutput()
+		said = string(out)
+		if _, unread := fmt.Sscanf(said, verified, &records, &missing, &double, &pending); err != nil || unread != nil {
+			c.t.Fatalf("vigie verify warehouse: %v\n%s", err, said)
 		}
 		if all == 0 {
-			all = report.Records() + uint64(report.Pending())
+			all = records + pending
 		}
-		return report.Err() != nil || report.Records() >= all
+		return records >= all
 	})
-	if err := report.Err(); err != nil || !archived {
-		c.t.Errorf("%v: %+v; %d of %d records archived", err, report.Faults, report.Records(), all)
+	if !archived || missing+double > 0 {
+		c.t.Errorf("%d records of the log should be in ClickHouse once each, vigie verify warehouse says: %s", all, said)
 	}
-	c.t.Logf("%d records of the log are in ClickHouse once each", report.Records())
+	c.t.Logf("%d records of the log are in ClickHouse once each", records)
 }

@@ -22,6 +22,10 @@ import (
 	"github.com/open-vigie/vigie/services/warehouse/engine"
 )
 
+// deployedPartitions of vigie.events: two for each processor. (Every one has its
+// beats, and reading them all again is most of what the checks take.)
+const deployedPartitions = 4
+
 // deployment is a centre as it is deployed: Kafka, ClickHouse, and each role a
 // process of its own that finds everything by its environment. Only the
 // containers are missing.
@@ -43,7 +47,7 @@ func newDeployment(t *testing.T) *deployment {
 	d.Kafka = local(d.kafkaPort)
 	d.env = []string{
 		"VIGIE_DATA=" + filepath.Join(d.dir, "data"), // the keys are shared, as by a volume
-		"VIGIE_KAFKA_BROKERS=" + d.Kafka, "VIGIE_KAFKA_PARTITIONS=" + strconv.Itoa(localPartitions), "VIGIE_KAFKA_REPLICATION=1",
+		"VIGIE_KAFKA_BROKERS=" + d.Kafka, "VIGIE_KAFKA_PARTITIONS=" + strconv.Itoa(deployedPartitions), "VIGIE_KAFKA_REPLICATION=1",
 	}
 	clickhouse := d.startClickHouse()
 	url, user, password := clickhouse.Endpoint()

@@ -31,6 +31,13 @@ type operator struct {
 	mu      sync.Mutex
 	decided map[ids.ID]string // the answer, by the act's event
 	asked   int               // requests, repeats included
+	last    request           // the one decided last
+}
+
+// request is an act as it is asked for.
+type request struct {
+	key  string
+	body []byte
 }
 
 var loginLink = regexp.MustCompile(`console: (http\S+)/login\?t=\S+`)
@@ -113,6 +120,7 @@ func (o *operator) act(key, act, incident string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.decided[ids.Act("operator", key, act)] = said
+	o.last = request{key, raw}
 }
 
 func (o *operator) post(key string, body []byte) (int, string) {
@@ -152,13 +160,33 @@ func (o *operator) awaitMore(said fmt.Stringer, n int) {
 	}
 }
 
+// lastAct is the act that was decided last.
+func (o *operator) lastAct() request {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.last
+}
+
+// askAgain asks for an act that was accepted once more, as a page does that lost
+// the answer: a console that was started since knows it from the log.
+func (o *operator) askAgain(r request) {
+	o.t.Helper()
+	status, said := 0, ""
+	if !eventually(startPatience, func() bool {
+		status, said = o.post(r.key, r.body)
+		return status == http.StatusCreated
+	}) {
+		o.t.Errorf("%s was accepted; asked for again: %d %s", r.key, status, said)
+	}
+}
+
 func (o *operator) finish() {
 	o.stop()
 	o.done.Wait()
 }
 
 // wantEachActOnce: an act that was asked for again, because its answer was lost,
-// stands in the log perhaps twice and was decided once.
+// may stand in the log twice, and was decided once.
 func (c *centreUnderTest) wantEachActOnce(o *operator) {
 	c.t.Helper()
 	decisions, repeats := map[ids.ID]int{}, 0

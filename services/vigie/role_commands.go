@@ -109,10 +109,12 @@ func processorCommand() *cobra.Command {
 	})
 }
 
+var errNoWarehouse = usageError{errors.New("clickhouse.url is empty: give it in vigie.yaml or as VIGIE_CLICKHOUSE_URL")}
+
 func archiverCommand() *cobra.Command {
 	return role("archiver", "Copy the topics into ClickHouse, each record once", func(ctx context.Context, s *settings, g *lifecycle.Group, _ int32) error {
 		if s.cfg.ClickHouse.URL == "" {
-			return usageError{errors.New("clickhouse.url is empty: give it in vigie.yaml or as VIGIE_CLICKHOUSE_URL")}
+			return errNoWarehouse
 		}
 		return s.startArchiver(ctx, g, s.warehouse())
 	})

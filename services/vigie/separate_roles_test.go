@@ -140,7 +140,9 @@ func (c *centre) killed(r *roleUnderTest) {
 	if r != c.console {
 		c.operator.awaitMore(c, 3)
 	}
+	accepted := c.operator.lastAct()
 	r.start()
+	c.operator.askAgain(accepted)
 	c.goOn()
 }
 
@@ -151,7 +153,7 @@ func (c *centre) takenOver(dead, heir *roleUnderTest) {
 	c.awaitOwner(dead, 1)
 	at := time.Now()
 	dead.kill()
-	c.awaitOwner(heir, localPartitions)
+	c.awaitOwner(heir, deployedPartitions)
 	c.t.Logf("%s is dead: %s goes on with all partitions after %.1f s", dead.name, heir.name, time.Since(at).Seconds())
 	c.goOn()
 	dead.start()
