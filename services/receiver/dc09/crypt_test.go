@@ -128,6 +128,12 @@ func TestWhatCannotBeSealedSaysWhy(t *testing.T) {
 		"too long":   {func(f *Frame) { f.Data = bytes.Repeat([]byte("x"), 2030) }, "at most"},
 		"a bracket":  {func(f *Frame) { f.Data = []byte("]") }, "bracket"},
 		"a line end": {func(f *Frame) { f.Extended = []byte("[I\n]") }, "line end"},
+		"no fields":  {func(f *Frame) { f.Extended = []byte("I]") }, "between brackets"},
+		"an account": {func(f *Frame) { f.Account = "12[4" }, "account"},
+		"a long one": {func(f *Frame) { f.Account = strings.Repeat("1", 17) }, "account"},
+		"a line":     {func(f *Frame) { f.Line = 1 << 24 }, "at most FFFFFF"},
+		"a sequence": {func(f *Frame) { f.Sequence = 10000 }, "at most 9999"},
+		"a token":    {func(f *Frame) { f.Token = `X"` }, "token"},
 	} {
 		f := stamped
 		c.change(&f)
