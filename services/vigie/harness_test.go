@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/open-vigie/vigie/dashboards/plugin/plugintest"
 )
 
 // binary is the program under test, built once as `make build` builds it.
@@ -37,6 +39,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	plugintest.Clean()
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
