@@ -73,8 +73,15 @@ func installations(t *testing.T) map[string]*types.Project {
 
 const image = "vigie:local"
 
+var secretUse = regexp.MustCompile(`\$\{[A-Z_]*(?:PASSWORD|TOKEN|CLUSTER_ID)[^}]*\}`)
+
 // Nothing starts on a password that somebody forgot to choose.
 func TestComposeHasNoDefaultSecrets(t *testing.T) {
+	for _, use := range secretUse.FindAllString(read(t, "compose.yml"), -1) {
+		if !strings.Contains(use, ":?run deploy/secrets.sh") {
+			t.Errorf("%s does not insist on a value", use)
+		}
+	}
 	env := secrets(t)
 	seen := map[string]bool{}
 	for i, line := range env {
