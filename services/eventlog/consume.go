@@ -37,6 +37,19 @@ var ErrNotOwned = errors.New("the partition is no longer this member's")
 // ErrNoCommit: the group has no committed offset; provisioning makes the first.
 var ErrNoCommit = errors.New("the group has no committed offset here: run `vigie provision`")
 
+// ErrNameTaken: another process joined the group under this member's instance
+// name and has its partitions now. The one that joined last stays: two that took
+// the place from each other for ever would get little done.
+var ErrNameTaken = errors.New("another process runs under the same instance name and has taken this one's place: give each a name of its own")
+
+// NameTaken is ErrNameTaken where an error of a group's member says so, else nil.
+func NameTaken(err error) error {
+	if errors.Is(err, kerr.FencedInstanceID) {
+		return ErrNameTaken
+	}
+	return nil
+}
+
 // Handler does the work of a member of a group. The calls for one partition come
 // from one goroutine, one after the other; those of different partitions at once.
 type Handler interface {
@@ -134,7 +147,7 @@ func (c *Consumer) Lag() map[Partition]int64 {
 }
 
 // Run consumes until ctx ends (nil, after the last commit), a handler stops it,
-// or the log cannot be followed (ErrNoCommit, ErrGap).
+// the log cannot be followed (ErrNoCommit, ErrGap), or ErrNameTaken.
 func (c *Consumer) Run(ctx context.Context) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -187,6 +200,9 @@ func (c *Consumer) poll(ctx context.Context) error {
 		for _, e := range fetches.Errors() {
 			if errors.Is(e.Err, context.DeadlineExceeded) {
 				continue
+			}
+			if taken := NameTaken(e.Err); taken != nil {
+				return taken
 			}
 			if fatal := readError(e.Err); fatal != nil {
 				return fmt.Errorf("read %s, partition %d: %w", e.Topic, e.Partition, fatal)

@@ -91,7 +91,8 @@ func (p *Processor) Ready() <-chan struct{} { return p.ready }
 const rebuildPause = 500 * time.Millisecond
 
 // Run folds until ctx ends. It returns an error only for what no rebuild of
-// the Kafka client can mend: a log that contradicts what was committed.
+// the Kafka client can mend: a log that contradicts what was committed, or
+// eventlog.ErrNameTaken.
 func (p *Processor) Run(ctx context.Context) error {
 	for {
 		err := p.session(ctx)
@@ -101,6 +102,10 @@ func (p *Processor) Run(ctx context.Context) error {
 		var stop *fatalError
 		if errors.As(err, &stop) {
 			return stop.err
+		}
+		if taken := eventlog.NameTaken(err); taken != nil {
+			// A new client would take the place back, and so on for ever.
+			return fmt.Errorf("processor.instance %s: %w", p.cfg.Instance, taken)
 		}
 		p.metrics.rebuilt(err)
 		p.deps.Log.Warn("processor: the Kafka client is rebuilt, states are kept", "because", err)

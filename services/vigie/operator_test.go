@@ -64,17 +64,26 @@ func work(t *testing.T, printed string) *operator {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	o.stop = stop
-	o.done.Go(func() {
-		for n := 0; ctx.Err() == nil; n += 3 {
-			incident := o.incident(ctx)
-			for i, act := range []string{"claim", "note", "release"} {
-				if incident != "" {
-					o.act(fmt.Sprintf("act-%d", n+i), act, incident)
-				}
-			}
-		}
-	})
+	o.done.Go(func() { o.handle(ctx) })
 	return o
+}
+
+// actEvery is the pace of the acts: a person is slower than the API.
+const actEvery = 150 * time.Millisecond
+
+func (o *operator) handle(ctx context.Context) {
+	pace := time.NewTicker(actEvery)
+	defer pace.Stop()
+	for n := 0; ctx.Err() == nil; {
+		incident := o.incident(ctx)
+		for _, act := range []string{"claim", "note", "release"} {
+			if incident != "" {
+				o.act(fmt.Sprintf("act-%d", n), act, incident)
+				n++
+			}
+			<-pace.C
+		}
+	}
 }
 
 // incident is one that is open; "" when the console is not there to tell.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,8 @@ func TestSeparateRolesLoseAndDoubleNothing(t *testing.T) {
 	c.takenOver(c.processors[0], c.processors[1])
 	c.takenOver(c.processors[1], c.processors[0])
 	c.withoutKafka()
+	c.nameTaken(c.processors[0], "processor: ")
+	c.nameTaken(c.archiver, "archiver: ")
 	c.goOn()
 	sent := c.panels.finish()
 	c.operator.finish()
@@ -178,6 +181,35 @@ func (c *centre) awaitOwner(r *roleUnderTest, atLeast int) {
 	}) {
 		c.t.Fatalf("%s goes on with %d partitions, %d or more are expected\n%s", r.name, owned, atLeast, c)
 	}
+}
+
+// nameTaken: of two processes under one name one ends and says why, whichever
+// joined last before the other; the work goes on. Put right, all is as before.
+func (c *centre) nameTaken(first *roleUnderTest, what string) {
+	c.t.Helper()
+	second := *first
+	second.name, second.out = first.name+" again", &syncBuffer{}
+	second.env = append(slices.Clone(first.env), "VIGIE_METRICS_LISTEN=")
+	second.launch()
+	defer second.kill()
+	gone, left := first, &second
+	select {
+	case err := <-first.ended:
+		first.ended <- err
+	case err := <-second.ended:
+		second.ended <- err
+		gone, left = left, gone
+	case <-time.After(time.Minute):
+		c.t.Fatalf("two processes run as %s\n%s%s", first.name, c, second.out)
+	}
+	code, last := gone.awaitEnd()
+	if code != exitFailed || !strings.HasPrefix(last, "vigie: "+what) || !strings.Contains(last, "same instance name") {
+		c.t.Errorf("%s, whose name another has, ended with %d and said: %s", gone.name, code, last)
+	}
+	c.goOn()
+	left.wantAlive()
+	left.stop()
+	first.start()
 }
 
 // withoutKafka: while Kafka is away every role lives and says that it is not
