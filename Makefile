@@ -7,6 +7,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 TOOLS   := $(CURDIR)/.tools
 VENV    := $(TOOLS)/venv
 WEB     := services/console/web
+PLUGIN  := dashboards/plugin
+PLUGIN_FOR = amd64 arm64
 LOCAL   := deploy/local
 LINT    := v2.15.0
 
@@ -32,8 +34,10 @@ test: build setup-run setup-test lint-fast check-generated test-web ## Run every
 	$(GO) test -race -timeout 18m ./...
 
 .PHONY: test-web
-test-web: web
+test-web: PLUGIN_FOR = $(shell $(GO) env GOARCH)
+test-web: web plugin
 	@cd $(WEB) && npm test --silent
+	@cd $(PLUGIN) && npm test --silent
 
 .PHONY: test-long
 test-long: build setup-run setup-test ## The kill tests with many more rounds
@@ -63,8 +67,13 @@ bench: need-go ## Run the benchmarks, each beside its baseline
 web: $(WEB)/dist/index.html ## Build the page
 $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(shell find $(WEB)/src $(WEB)/index.html $(WEB)/*.ts $(WEB)/*.js -type f 2>/dev/null)
 	@cd $(WEB) && npm run --silent build
-$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json | need-node
-	@cd $(WEB) && npm ci --silent --no-audit --no-fund
+$(WEB)/node_modules/.package-lock.json $(PLUGIN)/node_modules/.package-lock.json: %/node_modules/.package-lock.json: %/package-lock.json | need-node
+	@cd $* && npm ci --silent --ignore-scripts --no-audit --no-fund
+
+.PHONY: plugin
+plugin: $(PLUGIN)/node_modules/.package-lock.json need-go ## Build Grafana's data source into dashboards/plugin/dist
+	@cd $(PLUGIN) && npm run --silent build
+	@for arch in $(PLUGIN_FOR); do CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags "-s -w" -o $(PLUGIN)/dist/gpx_vigie_linux_$$arch ./$(PLUGIN)/pkg || exit 1; done
 
 .PHONY: generate
 generate: need-go ## Generate Go from the schemas
@@ -114,7 +123,7 @@ need-java:
 
 .PHONY: clean
 clean: ## Remove what was built (data stays)
-	rm -rf bin $(WEB)/dist/assets $(WEB)/dist/index.html
+	rm -rf bin $(WEB)/dist/assets $(WEB)/dist/index.html $(PLUGIN)/dist
 
 .PHONY: help
 help: ## Show this help

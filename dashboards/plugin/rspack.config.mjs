@@ -13,6 +13,7 @@ export default {
   entry: { module: './src/module.ts' },
   // Without a map nobody finds paths of the machine that built it.
   devtool: false,
+  stats: 'errors-warnings',
   externals: shared,
   resolve: { extensions: ['.ts', '.tsx', '.js'] },
   module: { rules: [{ test: /\.tsx?$/, loader: 'builtin:swc-loader', options: { jsc: { parser: { syntax: 'typescript', tsx: true }, transform: { react: { runtime: 'classic' } }, target: 'es2022' } }, type: 'javascript/auto' }] },

@@ -1,5 +1,9 @@
 // @vitest-environment jsdom
-import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react'
+import * as data from '@grafana/data'
+import * as runtime from '@grafana/runtime'
+import * as ui from '@grafana/ui'
+import { cleanup, configure, fireEvent, render, screen, waitFor } from '@testing-library/react'
+import { existsSync, readFileSync } from 'node:fs'
 import React from 'react'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { VigieDataSource } from '../datasource'
@@ -12,6 +16,7 @@ const list: NamedQuery[] = [{
   params: [{ name: 'to', unit: 'time', doc: '', panel: true, optional: false }, { name: 'limit', unit: 'count', doc: 'how many', panel: false, optional: false }],
 }]
 
+configure({ asyncUtilTimeout: 30_000 })
 afterEach(cleanup)
 
 function editor(query: VigieQuery, namedQueries: () => Promise<NamedQuery[]>) {
@@ -65,5 +70,25 @@ describe('the settings', () => {
       { ...options, jsonData: { database: 'vigie', timeoutSeconds: 60 } },
     ])
     expect((document.getElementById('vigie-token') as HTMLInputElement).disabled).toBe(true)
+  })
+})
+
+describe('the module as it was built', () => {
+  const built = 'dist/module.js'
+  it('gives Grafana the data source, from what Grafana shares', async () => {
+    expect(existsSync(built), 'dist/module.js is not built: run `make plugin`').toBe(true)
+    const shared: Record<string, unknown> = { react: React, '@grafana/data': data, '@grafana/runtime': runtime, '@grafana/ui': ui }
+    let module: { plugin?: data.DataSourcePlugin<VigieDataSource, VigieQuery> } = {}
+    const define = (names: string[], factory: (...parts: unknown[]) => typeof module) => {
+      expect(names.filter((n) => !(n in shared))).toEqual([])
+      module = factory(...names.map((n) => shared[n]))
+    }
+    new Function('define', readFileSync(built, 'utf8'))(define)
+    expect(module.plugin).toBeInstanceOf(data.DataSourcePlugin)
+    expect(Object.keys(module.plugin?.components ?? {})).toEqual(expect.arrayContaining(['QueryEditor', 'ConfigEditor']))
+    const source = new module.plugin!.DataSourceClass({ id: 1, uid: 'vigie', name: 'Vigie', type: 'openvigie-vigie-datasource', jsonData: {} } as never)
+    expect(source.filterQuery?.({ refId: 'A' })).toBe(false)
+    expect(source.getQueryDisplayText?.({ refId: 'A', queryType: 'sites', site: 4 })).toBe('live states of site 4')
+    expect(source.streamOptionsProvider).toBeTruthy()
   })
 })
