@@ -19,6 +19,7 @@ var (
 	codesNoUser   = []int32{192, 193, 194, 516} // UNKNOWN_USER, WRONG_PASSWORD, REQUIRED_PASSWORD, AUTHENTICATION_FAILED
 	codesNoRight  = []int32{497}                // ACCESS_DENIED
 	codesNoTables = []int32{60, 81}             // UNKNOWN_TABLE, UNKNOWN_DATABASE
+	codesReadonly = []int32{164}                // READONLY
 )
 
 // failed says what went wrong to whoever looks at the panel. Downstream is all
@@ -71,6 +72,8 @@ func (s *Source) clickhouse(err error) (backend.Status, error) {
 		return backend.StatusUnauthorized, fmt.Errorf("ClickHouse refuses the user %q or its password: correct them in the data source (code %d)", s.settings.user, refused.Code)
 	case slices.Contains(codesNoRight, refused.Code):
 		return backend.StatusForbidden, fmt.Errorf("the user %q may not read Vigie's tables: grant it SELECT on %s.* (%s)", s.settings.user, s.settings.database, refused.Message)
+	case slices.Contains(codesReadonly, refused.Code):
+		return backend.StatusForbidden, fmt.Errorf("the user %q may not even name settings of a query: give its profile readonly = 2 instead of 1 (%s)", s.settings.user, refused.Message)
 	case slices.Contains(codesNoTables, refused.Code):
 		return backend.StatusBadGateway, fmt.Errorf("the database %q lacks Vigie's tables: the archiver makes them at its start; is it running, and is the database of the data source right? (%s)", s.settings.database, refused.Message)
 	default:
