@@ -523,6 +523,29 @@ func TestHeartbeatCutInACommitLosesAndDoublesNothing(t *testing.T) {
 	w.check()
 }
 
+// A processor died in a transaction that would stay open for long: who takes over
+// ends it, and does not wait.
+func TestWhoTakesOverEndsTheDeadOnesTransaction(t *testing.T) {
+	w := newWorld(t, 60)
+	w.feed(10)
+	const longOpen = 10 * time.Minute // past any deadline of this test
+	dead, err := kgo.NewClient(kgo.SeedBrokers(w.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.TransactionalID(w.cfg.TransactionalID("dead")), kgo.TransactionTimeout(longOpen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(dead.Close)
+	if err := dead.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.ProduceSync(t.Context(), &kgo.Record{Topic: w.cfg.Topic(topics.Progress), Value: []byte("unsaid")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	w.start("heir")
+	w.settled()
+	w.check()
+}
+
 // A zombie: cut off, its partitions taken over by another, then back.
 func TestZombiesOutputsNeverShow(t *testing.T) {
 	w := newWorld(t, 9)

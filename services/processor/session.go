@@ -115,6 +115,7 @@ func (s *session) onAssigned(ctx context.Context, cl *kgo.Client, numbers []int3
 		return
 	}
 	cl.PauseFetchPartitions(map[string][]int32{s.topic: numbers})
+	s.work.Go(func() { s.p.endOrphans(ctx) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range numbers {
