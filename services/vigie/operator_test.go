@@ -117,13 +117,13 @@ func (o *operator) act(key, act, incident string) {
 		o.t.Error(err)
 		return
 	}
-	var said string
-	if !eventually(startPatience, func() bool {
-		status, answer := o.post(key, raw)
-		said = answer
-		return status == http.StatusCreated || status == http.StatusConflict || o.t.Context().Err() != nil
-	}) {
-		o.t.Errorf("%s %s on %s was never decided: %s", key, act, incident, said)
+	status, said := 0, ""
+	eventually(startPatience, func() bool {
+		status, said = o.post(key, raw)
+		return status == http.StatusCreated || status == http.StatusConflict || status == http.StatusNotFound || o.t.Context().Err() != nil
+	})
+	if status != http.StatusCreated { // nobody else acts, and no incident closes by itself
+		o.t.Errorf("%s %s on %s was not accepted: %d %s", key, act, incident, status, said)
 		return
 	}
 	o.mu.Lock()
