@@ -29,6 +29,8 @@ const (
 	Transport_TRANSPORT_UDP         Transport = 2
 	Transport_TRANSPORT_HTTP        Transport = 3
 	Transport_TRANSPORT_SERIAL      Transport = 4
+	// DC-09 over TCP inside TLS.
+	Transport_TRANSPORT_TLS Transport = 5
 )
 
 // Enum value maps for Transport.
@@ -39,6 +41,7 @@ var (
 		2: "TRANSPORT_UDP",
 		3: "TRANSPORT_HTTP",
 		4: "TRANSPORT_SERIAL",
+		5: "TRANSPORT_TLS",
 	}
 	Transport_value = map[string]int32{
 		"TRANSPORT_UNSPECIFIED": 0,
@@ -46,6 +49,7 @@ var (
 		"TRANSPORT_UDP":         2,
 		"TRANSPORT_HTTP":        3,
 		"TRANSPORT_SERIAL":      4,
+		"TRANSPORT_TLS":         5,
 	}
 )
 
@@ -1622,13 +1626,14 @@ const file_vigie_v1_event_proto_rawDesc = "" +
 	"\x05place\x18\x03 \x01(\tR\x05place\x12'\n" +
 	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKey\",\n" +
 	"\fSystemSource\x12\x1c\n" +
-	"\tcomponent\x18\x01 \x01(\tR\tcomponent*v\n" +
+	"\tcomponent\x18\x01 \x01(\tR\tcomponent*\x89\x01\n" +
 	"\tTransport\x12\x19\n" +
 	"\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTRANSPORT_TCP\x10\x01\x12\x11\n" +
 	"\rTRANSPORT_UDP\x10\x02\x12\x12\n" +
 	"\x0eTRANSPORT_HTTP\x10\x03\x12\x14\n" +
-	"\x10TRANSPORT_SERIAL\x10\x04*~\n" +
+	"\x10TRANSPORT_SERIAL\x10\x04\x12\x11\n" +
+	"\rTRANSPORT_TLS\x10\x05*~\n" +
 	"\fAddressClass\x12\x1d\n" +
 	"\x19ADDRESS_CLASS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ADDRESS_CLASS_LOOPBACK\x10\x01\x12\x19\n" +

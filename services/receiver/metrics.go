@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/open-vigie/vigie/services/receiver/dc09"
+	"github.com/open-vigie/vigie/services/receiver/keyring"
 )
 
 type metrics struct {
@@ -23,7 +24,38 @@ type metrics struct {
 // RegisterMetrics registers what a receiver counts, for the page that lists it.
 func RegisterMetrics(reg prometheus.Registerer) error {
 	_, err := newMetrics(reg)
-	return err
+	return errors.Join(err, registerState(reg, nil, newLimits(Limits{})))
+}
+
+// registerState registers what is read off at each scrape.
+func registerState(reg prometheus.Registerer, keys Keys, l *limits) error {
+	ring := func(of func(*keyring.Ring) int) func() float64 {
+		return func() float64 {
+			if keys == nil {
+				return 0
+			}
+			return float64(of(keys.Ring()))
+		}
+	}
+	gauge := func(name, help string, of func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "vigie_receiver_" + name, Help: help}, of)
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		gauge("keyring_keys", "Accounts, and lines for all of theirs, that have a key.", ring((*keyring.Ring).Len)),
+		gauge("keyring_keys_changing", "Keys that are being changed: old and new are accepted.", ring((*keyring.Ring).Rotating)),
+		gauge("sources", "Sources whose use is remembered.", func() float64 { return float64(l.known()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "vigie_receiver_keyring_failures_total", Help: "Readings of a changed keyring that failed; the keys at hand stay in force."},
+			func() float64 {
+				if keys == nil {
+					return 0
+				}
+				return float64(keys.Failures())
+			}),
+	} {
+		errs = append(errs, reg.Register(c))
+	}
+	return errors.Join(errs...)
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -34,7 +66,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_receiver_" + name, Help: help}, labels)
 	}
 	m := &metrics{
-		frames:             countBy("frames_total", "Well-formed frames, by transport and token.", "transport", "token"),
+		frames:             countBy("frames_total", "Well-formed frames, by transport (tcp, udp, tls) and token.", "transport", "token"),
 		answers:            countBy("answers_total", "Answers given, by transport and kind.", "transport", "answer"),
 		rejected:           countBy("rejected_total", "Pieces set aside, by transport and reason.", "transport", "reason"),
 		silences:           countBy("silences_total", "Frames left without an answer, by reason.", "reason"),

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -39,6 +40,11 @@ type Config struct {
 	// no such door; "127.0.0.1:9009" by default.
 	TCP string
 	UDP string
+	// TLS opens a third door.
+	TLS TLS
+	// Proxies are addresses whose connections must begin with the PROXY protocol,
+	// version 2, and have the source that it names.
+	Proxies []netip.Prefix
 
 	// MaxConnections over TCP at a time (10,000).
 	MaxConnections int
@@ -124,7 +130,11 @@ type Deps struct {
 }
 
 // Keys are the panels' keys as they stand now; *keyring.Live in the product.
-type Keys interface{ Ring() *keyring.Ring }
+type Keys interface {
+	Ring() *keyring.Ring
+	// Failures counts the readings of the file that failed.
+	Failures() uint64
+}
 
 // Receiver takes frames. Make it with New, then Run it.
 type Receiver struct {
@@ -141,8 +151,8 @@ type Receiver struct {
 	metrics  *metrics
 	ready    chan struct{}
 
-	mu       sync.Mutex
-	tcp, udp net.Addr
+	mu            sync.Mutex
+	tcp, tls, udp net.Addr
 }
 
 // New checks the configuration and makes a receiver that does nothing yet.
@@ -154,7 +164,11 @@ func New(cfg Config, deps Deps) (*Receiver, error) {
 	if deps.Vault == nil || deps.Appender == nil {
 		return nil, errors.New("a receiver needs a vault and an appender")
 	}
+	limits := newLimits(cfg.Limits)
 	m, err := newMetrics(deps.Metrics)
+	if err == nil && deps.Metrics != nil {
+		err = registerState(deps.Metrics, deps.Keys, limits)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("metrics of the receiver: %w", err)
 	}
@@ -162,7 +176,7 @@ func New(cfg Config, deps Deps) (*Receiver, error) {
 	r := &Receiver{
 		cfg: cfg, log: log, appender: deps.Appender, vault: deps.Vault, metrics: m,
 		accounts: newAccounts(deps.Kafka, log), pending: newPending(),
-		keys: deps.Keys, limits: newLimits(cfg.Limits), watch: newWatch(),
+		keys: deps.Keys, limits: limits, watch: newWatch(),
 		ready: make(chan struct{}),
 	}
 	r.rejects = newRejects(cfg.ID, deps, log, m)
@@ -208,17 +222,20 @@ func (r *Receiver) TCP() net.Addr { r.mu.Lock(); defer r.mu.Unlock(); return r.t
 // UDP is the address that datagrams are taken on; see TCP.
 func (r *Receiver) UDP() net.Addr { r.mu.Lock(); defer r.mu.Unlock(); return r.udp }
 
+// TLS is the address of the door for TLS; see TCP.
+func (r *Receiver) TLS() net.Addr { r.mu.Lock(); defer r.mu.Unlock(); return r.tls }
+
 // Run reads the accounts, opens the doors, and serves until ctx ends. Then it
 // takes nothing more, waits up to Drain for the answers to what it took, sends
 // them, and closes. It fails when an address cannot be listened on.
 func (r *Receiver) Run(ctx context.Context) error {
 	// The doors are tried first: a port in use is told at once.
-	tcp, udp, err := r.listen()
+	d, err := r.listen()
 	if err != nil {
 		return err
 	}
 	if err := r.rejects.open(); err != nil {
-		return errors.Join(err, closeAll(tcp, udp))
+		return errors.Join(err, d.close())
 	}
 	defer r.rejects.close()
 	// The accounts are followed until the last session has ended.
@@ -229,68 +246,103 @@ func (r *Receiver) Run(ctx context.Context) error {
 		failed = r.accounts.run(base)
 		endBase(failed)
 	})
-	err = r.serve(ctx, base, tcp, udp)
+	err = r.serve(ctx, base, d)
 	endBase(nil)
 	following.Wait()
 	return errors.Join(err, failed)
 }
 
 // serve runs the doors until ctx ends or what they stand on fails.
-func (r *Receiver) serve(ctx, base context.Context, tcp net.Listener, udp *net.UDPConn) error {
+func (r *Receiver) serve(ctx, base context.Context, d doors) error {
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(base, cancel)()
 	select {
 	case <-r.accounts.ready:
 	case <-stop.Done():
-		return closeAll(tcp, udp)
+		return d.close()
 	}
-	var doors sync.WaitGroup
-	if tcp != nil {
-		doors.Go(func() { r.serveTCP(stop, tcp) })
+	var open sync.WaitGroup
+	room := make(chan struct{}, r.cfg.MaxConnections)
+	for _, e := range d.streams {
+		open.Go(func() { r.serveTCP(stop, e, room) })
 	}
-	if udp != nil {
-		doors.Go(func() { r.serveUDP(stop, udp) })
+	if d.udp != nil {
+		open.Go(func() { r.serveUDP(stop, d.udp) })
 	}
-	r.log.Info("listening for panels", "tcp", r.TCP(), "udp", r.UDP(), "accounts", r.accounts.count())
+	r.log.Info("listening for panels", "tcp", r.TCP(), "udp", r.UDP(), "tls", r.TLS(), "accounts", r.accounts.count())
 	close(r.ready)
-	doors.Wait()
+	open.Wait()
 	return nil
 }
 
-func closeAll(tcp net.Listener, udp *net.UDPConn) error {
+// doors are what panels come in by.
+type doors struct {
+	streams []entrance
+	udp     *net.UDPConn
+}
+
+func (d doors) close() error {
 	var errs []error
-	if tcp != nil {
-		errs = append(errs, tcp.Close())
+	for _, e := range d.streams {
+		errs = append(errs, e.Close())
 	}
-	if udp != nil {
-		errs = append(errs, udp.Close())
+	if d.udp != nil {
+		errs = append(errs, d.udp.Close())
 	}
 	return errors.Join(errs...)
 }
 
-func (r *Receiver) listen() (tcp net.Listener, udp *net.UDPConn, err error) {
+func (r *Receiver) listen() (d doors, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cfg.TCP != closed {
-		lc := net.ListenConfig{KeepAlive: keepAlive}
-		if tcp, err = lc.Listen(context.Background(), "tcp", r.cfg.TCP); err != nil {
-			return nil, nil, fmt.Errorf("listening for panels: %w", ports.Explain("tcp", r.cfg.TCP, err))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
 		}
-		r.tcp = tcp.Addr()
+	}()
+	if r.cfg.TCP != closed {
+		ln, err := r.stream(r.cfg.TCP)
+		if err != nil {
+			return d, err
+		}
+		r.tcp = ln.Addr()
+		d.streams = append(d.streams, entrance{Listener: ln, transport: vigiev1.Transport_TRANSPORT_TCP})
+	}
+	if r.cfg.TLS.Listen != "" {
+		pair, err := openCertificate(r.cfg.TLS, r.log)
+		if err != nil {
+			return d, err
+		}
+		ln, err := r.stream(r.cfg.TLS.Listen)
+		if err != nil {
+			return d, err
+		}
+		r.tls = ln.Addr()
+		d.streams = append(d.streams, entrance{ln, vigiev1.Transport_TRANSPORT_TLS, pair.config()})
 	}
 	if r.cfg.UDP == closed {
-		return tcp, nil, nil
+		return d, nil
 	}
-	addr, err := net.ResolveUDPAddr("udp", r.cfg.UDP)
+	at, err := net.ResolveUDPAddr("udp", r.cfg.UDP)
 	if err == nil {
-		udp, err = net.ListenUDP("udp", addr)
+		d.udp, err = net.ListenUDP("udp", at)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("listening for panels: %w", ports.Explain("udp", r.cfg.UDP, err)), closeAll(tcp, nil))
+		d.udp = nil
+		return d, fmt.Errorf("listening for panels: %w", ports.Explain("udp", r.cfg.UDP, err))
 	}
-	r.udp = udp.LocalAddr()
-	return tcp, udp, nil
+	r.udp = d.udp.LocalAddr()
+	return d, nil
+}
+
+func (r *Receiver) stream(at string) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAlive: keepAlive}
+	ln, err := lc.Listen(context.Background(), "tcp", at)
+	if err != nil {
+		return nil, fmt.Errorf("listening for panels: %w", ports.Explain("tcp", at, err))
+	}
+	return r.behindProxies(ln), nil
 }
 
 // drained waits until every frame of a session was settled, at most Drain.

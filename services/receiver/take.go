@@ -285,8 +285,11 @@ func (r *Receiver) seal(site uint64, field string, fingerprint ids.ID, plain []b
 }
 
 func transportName(t vigiev1.Transport) string {
-	if t == vigiev1.Transport_TRANSPORT_UDP {
+	switch t {
+	case vigiev1.Transport_TRANSPORT_UDP:
 		return "udp"
+	case vigiev1.Transport_TRANSPORT_TLS:
+		return "tls"
 	}
 	return "tcp"
 }

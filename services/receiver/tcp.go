@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/netip"
@@ -20,11 +21,19 @@ const acceptAgain = 100 * time.Millisecond
 // writeAtOnce bounds the answers that one write to a connection joins.
 const writeAtOnce = 32 << 10
 
-// serveTCP accepts until stop ends, and then waits for its sessions.
-func (r *Receiver) serveTCP(stop context.Context, ln net.Listener) {
+// entrance is one listening address of streams.
+type entrance struct {
+	net.Listener
+	transport vigiev1.Transport
+	// secure is nil for an entrance in clear.
+	secure *tls.Config
+}
+
+// serveTCP accepts until stop ends, and then waits for its sessions. room bounds
+// the connections of all entrances.
+func (r *Receiver) serveTCP(stop context.Context, ln entrance, room chan struct{}) {
 	defer context.AfterFunc(stop, func() { _ = ln.Close() })() // ends Accept; nothing to lose
-	frames := r.appender.Listener("tcp")
-	room := make(chan struct{}, r.cfg.MaxConnections)
+	frames := r.appender.Listener(transportName(ln.transport))
 	var sessions sync.WaitGroup
 	defer sessions.Wait()
 	for {
@@ -52,16 +61,21 @@ func (r *Receiver) serveTCP(stop context.Context, ln net.Listener) {
 		}
 		sessions.Go(func() {
 			defer func() { <-room }()
-			r.serveConn(stop, conn, frames)
+			r.serveConn(stop, conn, ln, frames)
 		})
 	}
 }
 
 // serveConn serves one connection whose source has not its share of them yet.
-func (r *Receiver) serveConn(stop context.Context, conn net.Conn, frames *appender.Listener) {
+func (r *Receiver) serveConn(stop context.Context, conn net.Conn, ln entrance, frames *appender.Listener) {
+	conn, why := r.greet(stop, conn, ln.secure)
 	s := r.newSession(conn, frames)
+	s.transport = ln.transport
 	from := s.remote.Addr()
-	if why := r.limits.connect(from); why != "" {
+	if why == "" {
+		why = r.limits.connect(from)
+	}
+	if why != "" {
 		_ = conn.Close()
 		r.metrics.refusedConnections.WithLabelValues(why).Inc()
 		return
@@ -69,9 +83,6 @@ func (r *Receiver) serveConn(stop context.Context, conn net.Conn, frames *append
 	defer r.limits.disconnect(from)
 	r.metrics.connections.Inc()
 	defer r.metrics.connections.Dec()
-	if c, ok := conn.(*net.TCPConn); ok {
-		_ = c.SetWriteBuffer(answerBuffer) // a wish; the write deadline is the bound
-	}
 	s.run(stop)
 }
 
@@ -80,9 +91,11 @@ type session struct {
 	r      *Receiver
 	conn   net.Conn
 	remote netip.AddrPort
-	frames *appender.Listener
-	split  dc09.Splitter
-	bad    int
+	// transport is TCP, or TLS.
+	transport vigiev1.Transport
+	frames    *appender.Listener
+	split     dc09.Splitter
+	bad       int
 	// out are answers to be written; room are the frames not settled yet.
 	out    chan []byte
 	room   chan struct{}
@@ -183,7 +196,7 @@ func (s *session) drain(ctx context.Context) (pieces int, more bool) {
 }
 
 func (s *session) handle(piece []byte, verdict dc09.Verdict) (bad bool) {
-	o := origin{remote: s.remote, transport: vigiev1.Transport_TRANSPORT_TCP, answer: s.answer, settled: s.settled}
+	o := origin{remote: s.remote, transport: s.transport, answer: s.answer, settled: s.settled}
 	return s.r.handlePiece(piece, verdict, o, s.frames)
 }
 
@@ -227,7 +240,7 @@ func (s *session) ended(ctx context.Context, err error) {
 		if timeout {
 			reason = "stalled"
 		}
-		o := origin{remote: s.remote, transport: vigiev1.Transport_TRANSPORT_TCP}
+		o := origin{remote: s.remote, transport: s.transport}
 		s.r.rejects.add(o, string(verdict.Reason()), "the connection ended, or stalled, inside it", piece)
 	}
 	s.r.metrics.closed.WithLabelValues(reason).Inc()

@@ -112,6 +112,8 @@ func (r *ring) Ring() *keyring.Ring {
 	return &keyring.Ring{}
 }
 
+func (*ring) Failures() uint64 { return 0 }
+
 func (r *ring) edit(t *testing.T, change func(*keyring.Editor) error) {
 	t.Helper()
 	if err := keyring.Edit(t.Context(), r.path, ringMaster, change); err != nil {

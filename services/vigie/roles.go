@@ -16,34 +16,12 @@ import (
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/processor"
-	"github.com/open-vigie/vigie/services/receiver"
 	"github.com/open-vigie/vigie/services/sitefold"
 	"github.com/open-vigie/vigie/services/warehouse"
 )
 
 // The roles, each started into a group: `vigie up` starts them all in one
 // process, the commands of the same names one each.
-
-// startReceiver starts the receiver and the writer that it appends through.
-func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32) (*receiver.Receiver, error) {
-	writer, err := appender.New(appender.Config{
-		Writer: s.cfg.Receiver.ID, Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: s.cfg.Receiver.Group,
-		Partitions: partitions, Program: version,
-	}, appender.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("receiver")})
-	if err != nil {
-		return nil, err
-	}
-	r, err := receiver.New(receiver.Config{
-		ID: s.cfg.Receiver.ID, Group: s.cfg.Receiver.Group, TCP: s.cfg.Receiver.Listen, UDP: s.cfg.Receiver.Listen,
-	}, receiver.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("receiver"), Vault: keys, Appender: writer})
-	if err != nil {
-		return nil, err
-	}
-	if err := g.Start(ctx, lifecycle.Named{Name: "receiver's writer", Service: writer}); err != nil {
-		return nil, err
-	}
-	return r, g.Start(ctx, lifecycle.Named{Name: "receiver", Service: r})
-}
 
 // startProcessor starts one member of the group that folds the log.
 func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error {

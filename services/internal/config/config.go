@@ -79,6 +79,19 @@ type Receiver struct {
 	CheckStampLines    []string `koanf:"check_stamp_lines" doc:"Lines (hexadecimal, as in L1F; or all) on which a clear frame with a stamp outside -40 s to +20 s is answered NAK with our clock. Encrypted frames always are."`
 	EncryptedOnlyLines []string `koanf:"encrypted_only_lines" doc:"Lines (or all) on which an account that has a key gets no answer when it sends in clear. Elsewhere it is taken, and told as a suspicion."`
 	KnownOnlyLines     []string `koanf:"known_only_lines" doc:"Lines (or all) on which an account that nobody declared gets no answer. Elsewhere it is taken as a site of its own."`
+
+	TLSListen string   `koanf:"tls_listen" doc:"host:port for DC-09 inside TLS 1.2 or newer; empty opens none."`
+	TLSCert   string   `koanf:"tls_cert" doc:"Certificate of that address with its chain, PEM; a change is in force for the next connection."`
+	TLSKey    string   `koanf:"tls_key" doc:"Private key of that certificate, PEM file."`
+	Proxies   []string `koanf:"proxies" doc:"Addresses or networks of load balancers whose TCP and TLS connections begin with the PROXY protocol, version 2; from nobody else is it believed."`
+
+	ExemptSources      []string `koanf:"exempt_sources" doc:"Addresses or networks that no limit of a source holds for: gateways that many panels come through."`
+	SourceFrames       int      `koanf:"source_frames" doc:"Frames a second from one source (an IPv4 address, 64 bits of an IPv6 one) for long, twice as many at once; polls are shed at half of it, alarms last; -1 is no limit."`
+	SourceNewAccounts  int      `koanf:"source_new_accounts" doc:"Accounts a minute that nobody declared, from one source, ten times as many at once; beyond it they get no answer; -1 is no limit."`
+	NewAccounts        int      `koanf:"new_accounts" doc:"The same for all sources together; -1 is no limit."`
+	SourceConnections  int      `koanf:"source_connections" doc:"TCP and TLS connections of one source at a time; -1 is no limit."`
+	NetworkConnections int      `koanf:"network_connections" doc:"The same for a network of 24 bits (IPv4) or 48 (IPv6); -1 is no limit."`
+	Connections        int      `koanf:"connections" doc:"TCP and TLS connections of all at a time."`
 }
 
 // Instance names a member of a consumer group.
@@ -105,11 +118,20 @@ func Default() Config {
 		Kafka:      Kafka{TopicPrefix: "vigie.", Port: 9092, Durability: "power", HeapMB: 512},
 		ClickHouse: ClickHouse{User: "vigie", Database: "vigie", Port: 8123},
 		HTTP:       HTTP{Listen: "127.0.0.1:8080"},
-		Receiver:   Receiver{ID: "local", Group: "default", Listen: "127.0.0.1:9009"},
+		Receiver:   defaultReceiver(),
 		Processor:  Instance{Instance: "local"},
 		Archiver:   Instance{Instance: "local"},
 		Desk:       Desk{Name: "desk-local", Place: "local"},
 		Metrics:    Metrics{Listen: "127.0.0.1:9600"},
+	}
+}
+
+func defaultReceiver() Receiver {
+	return Receiver{
+		ID: "local", Group: "default", Listen: "127.0.0.1:9009",
+		ExemptSources: []string{"127.0.0.0/8", "::1/128"},
+		SourceFrames:  1_000, SourceNewAccounts: 10, NewAccounts: 600,
+		SourceConnections: 256, NetworkConnections: 2_048, Connections: 10_000,
 	}
 }
 

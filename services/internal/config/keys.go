@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,7 +28,7 @@ func keysOf(c Config, mask bool) []Key {
 	walk(reflect.ValueOf(c), "", func(name string, f reflect.StructField, v reflect.Value) {
 		shown := fmt.Sprint(v.Interface())
 		if v.Kind() == reflect.Slice {
-			shown = "[" + strings.Join(v.Interface().([]string), ", ") + "]"
+			shown = quoted(v.Interface().([]string))
 		}
 		if v.Kind() == reflect.String {
 			shown = fmt.Sprintf("%q", v.String())
@@ -39,6 +40,15 @@ func keysOf(c Config, mask bool) []Key {
 		keys = append(keys, Key{Name: name, Doc: f.Tag.Get("doc"), Default: shown, Secret: secret, List: v.Kind() == reflect.Slice})
 	})
 	return keys
+}
+
+// quoted is a list in YAML; addresses have colons, so each item has its quotes.
+func quoted(items []string) string {
+	var q []string
+	for _, item := range items {
+		q = append(q, strconv.Quote(item))
+	}
+	return "[" + strings.Join(q, ", ") + "]"
 }
 
 func walk(v reflect.Value, prefix string, f func(string, reflect.StructField, reflect.Value)) {

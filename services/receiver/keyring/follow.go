@@ -17,20 +17,20 @@ const lookEvery = time.Second
 
 // Live is the keyring of a running receiver: the file as it last could be read.
 type Live struct {
-	path   string
-	master []byte
-	log    *slog.Logger
-	ring   atomic.Pointer[Ring]
-	seen   fs.FileInfo
-	// failed is called for each reading that failed.
-	failed func()
+	path     string
+	master   []byte
+	log      *slog.Logger
+	ring     atomic.Pointer[Ring]
+	seen     fs.FileInfo
+	failures atomic.Uint64
+	ready    chan struct{}
 }
 
 // Open reads the keyring for a receiver. A missing file is an empty keyring, so
 // that a centre without encrypted panels needs none; a damaged one is an error.
-// failed is told of each later reading that failed; nil for nobody.
-func Open(path string, master []byte, log *slog.Logger, failed func()) (*Live, error) {
-	l := &Live{path: path, master: master, log: log, failed: failed}
+func Open(path string, master []byte, log *slog.Logger) (*Live, error) {
+	l := &Live{path: path, master: master, log: log, ready: make(chan struct{})}
+	close(l.ready) // the keys are there before Run
 	ring, err := Empty(master)
 	if err != nil {
 		return nil, err
@@ -53,6 +53,12 @@ func Open(path string, master []byte, log *slog.Logger, failed func()) (*Live, e
 
 // Ring is the keyring now.
 func (l *Live) Ring() *Ring { return l.ring.Load() }
+
+// Failures counts the readings that failed since Open.
+func (l *Live) Failures() uint64 { return l.failures.Load() }
+
+// Ready is closed: Open has read the file.
+func (l *Live) Ready() <-chan struct{} { return l.ready }
 
 // Run follows the file until ctx ends. A file that is gone or cannot be read
 // changes nothing but the log: panels are not shut out by a mistake of an editor.
@@ -84,9 +90,7 @@ func (l *Live) look() {
 	}
 	if err != nil {
 		l.log.Error("the keyring cannot be read any more; the keys at hand stay in force", "error", err)
-		if l.failed != nil {
-			l.failed()
-		}
+		l.failures.Add(1)
 		l.seen = info // told once for each file, and once when there is none any more
 		return
 	}

@@ -349,8 +349,7 @@ func TestEditorIsAMap(t *testing.T) {
 // A running receiver has a change soon, and keeps its keys when the file goes bad.
 func TestLiveFollowsTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "panels.keyring")
-	failures := make(chan struct{}, 8)
-	l, err := Open(path, testMaster, slog.New(slog.DiscardHandler), func() { failures <- struct{}{} })
+	l, err := Open(path, testMaster, slog.New(slog.DiscardHandler))
 	if err != nil || l.Ring().Len() != 0 {
 		t.Fatalf("a missing file: %d keys, %v, want none", l.Ring().Len(), err)
 	}
@@ -370,8 +369,8 @@ func TestLiveFollowsTheFile(t *testing.T) {
 	}
 	l.look()
 	l.look()
-	if _, ok := l.Ring().Find(0, "1"); !ok || len(failures) != 2 {
-		t.Errorf("%d failures told, want one for the damaged file and one for the missing one; the key kept: %t", len(failures), ok)
+	if _, ok := l.Ring().Find(0, "1"); !ok || l.Failures() != 2 {
+		t.Errorf("%d failures told, want one for the damaged file and one for the missing one; the key kept: %t", l.Failures(), ok)
 	}
 	edit(t, path, func(e *Editor) error { return e.Add(Name{0, "2"}, keyOf(16, 1), testNow) })
 	l.look()
@@ -381,7 +380,7 @@ func TestLiveFollowsTheFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(path, testMaster, slog.New(slog.DiscardHandler), nil); !errors.Is(err, ErrDamaged) {
+	if _, err := Open(path, testMaster, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("%v, want a receiver that does not start on a damaged keyring", err)
 	}
 }

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/eventlog/appender"
+	"github.com/open-vigie/vigie/services/internal/lifecycle"
+	"github.com/open-vigie/vigie/services/internal/vault"
+	"github.com/open-vigie/vigie/services/receiver"
+	"github.com/open-vigie/vigie/services/receiver/keyring"
+)
+
+// startReceiver starts the receiver, the keyring that it follows, and the writer that
+// it appends through.
+func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32) (*receiver.Receiver, error) {
+	cfg, err := s.receiverConfig()
+	if err != nil {
+		return nil, usageError{err}
+	}
+	panels, err := s.openKeyring(ctx)
+	if err != nil {
+		return nil, err
+	}
+	writer, err := appender.New(appender.Config{
+		Writer: cfg.ID, Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: cfg.Group,
+		Partitions: partitions, Program: version,
+	}, appender.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("receiver")})
+	if err != nil {
+		return nil, err
+	}
+	r, err := receiver.New(cfg, receiver.Deps{
+		Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("receiver"), Vault: keys, Appender: writer, Keys: panels,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range []lifecycle.Named{{Name: "panels' keys", Service: panels}, {Name: "receiver's writer", Service: writer}, {Name: "receiver", Service: r}} {
+		if err := g.Start(ctx, part); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// openKeyring reads the panels' keys. The master key is made here where there is none
+// yet, so that a keyring that is made later can be followed.
+func (s *settings) openKeyring(ctx context.Context) (*keyring.Live, error) {
+	path, master, err := s.keyring(ctx)
+	if err != nil {
+		return nil, err
+	}
+	live, err := keyring.Open(path, master, s.log)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("%w; give the receiver's user access to it", err)
+	}
+	return live, err
+}
+
+// receiverConfig is the receiver's part of the configuration; the error names the key.
+func (s *settings) receiverConfig() (receiver.Config, error) {
+	c := s.cfg.Receiver
+	cfg := receiver.Config{
+		ID: c.ID, Group: c.Group, TCP: c.Listen, UDP: c.Listen, MaxConnections: c.Connections,
+		TLS: receiver.TLS{Listen: c.TLSListen, CertFile: c.TLSCert, KeyFile: c.TLSKey},
+		Limits: receiver.Limits{
+			Frames: c.SourceFrames, NewAccounts: c.SourceNewAccounts, NewAccountsInAll: c.NewAccounts,
+			Connections: c.SourceConnections, NetworkConnections: c.NetworkConnections,
+		},
+	}
+	if c.TLSListen != "" && (c.TLSCert == "" || c.TLSKey == "") {
+		return cfg, errors.New("receiver.tls_listen needs receiver.tls_cert and receiver.tls_key")
+	}
+	var err error
+	for _, lines := range []struct {
+		key  string
+		text []string
+		to   *receiver.Lines
+	}{
+		{"check_stamp_lines", c.CheckStampLines, &cfg.CheckStamp},
+		{"encrypted_only_lines", c.EncryptedOnlyLines, &cfg.EncryptedOnly},
+		{"known_only_lines", c.KnownOnlyLines, &cfg.KnownOnly},
+	} {
+		if *lines.to, err = receiver.ParseLines(lines.text); err != nil {
+			return cfg, fmt.Errorf("receiver.%s: %w", lines.key, err)
+		}
+	}
+	if cfg.Proxies, err = networks(c.Proxies); err != nil {
+		return cfg, fmt.Errorf("receiver.proxies: %w", err)
+	}
+	if cfg.Limits.Exempt, err = networks(c.ExemptSources); err != nil {
+		return cfg, fmt.Errorf("receiver.exempt_sources: %w", err)
+	}
+	return cfg, nil
+}
+
+// networks reads addresses and networks; never nil.
+func networks(text []string) ([]netip.Prefix, error) {
+	out := []netip.Prefix{}
+	for _, t := range text {
+		if a, err := netip.ParseAddr(t); err == nil {
+			out = append(out, netip.PrefixFrom(a, a.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(t)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a network (192.0.2.1, 192.0.2.0/24, 2001:db8::/32)", t)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
