@@ -26,7 +26,7 @@ const (
 var (
 	errNoConsole = errors.New("live states come from Vigie's console: give its address and a token in the data source")
 	// errRefused is in the error of a request whose token the console does not know.
-	errRefused = errors.New("Vigie's console refuses the token: put its http.token (VIGIE_HTTP_TOKEN) into the data source")
+	errRefused = errors.New("the console refuses the token: put its http.token (VIGIE_HTTP_TOKEN) into the data source")
 	// errNoSite says that the console has no site of that number.
 	errNoSite = errors.New("there is no such site")
 )
@@ -136,7 +136,7 @@ func (c *console) get(ctx context.Context, what string, header http.Header) (io.
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("Vigie's console does not answer at %s: is it running, and is the address right? (%w)", c.base, err)
+		return nil, fmt.Errorf("the console does not answer at %s: is it running, and is the address right? (%w)", c.base, err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp.Body, nil
@@ -154,7 +154,7 @@ func refusal(resp *http.Response) error {
 	case resp.StatusCode == http.StatusNotFound && problem.Detail != "":
 		return fmt.Errorf("%w: %s", errNoSite, problem.Detail)
 	case problem.Title != "":
-		return fmt.Errorf("Vigie's console answers %d: %s %s", resp.StatusCode, problem.Title, problem.Detail)
+		return fmt.Errorf("the console answers %d: %s %s", resp.StatusCode, problem.Title, problem.Detail)
 	default:
 		return fmt.Errorf("what answers at the console's address says %s: is it the address of Vigie's console?", resp.Status)
 	}

@@ -20,7 +20,7 @@ const (
 )
 
 // errSilence ends a connection on which nothing comes any more.
-var errSilence = errors.New("Vigie's console has said nothing for " + silence.String())
+var errSilence = errors.New("the console has said nothing for " + silence.String())
 
 // event is one server-sent event.
 type event struct {
@@ -68,7 +68,7 @@ func (c *console) follow(ctx context.Context, id string, take func(context.Conte
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read the live stream of Vigie's console: %w", err)
 	}
-	return fmt.Errorf("Vigie's console ended the live stream: %w", io.EOF)
+	return fmt.Errorf("the console ended the live stream: %w", io.EOF)
 }
 
 // add takes one line of an event. Comments and fields that nobody needs fall away.
