@@ -85,7 +85,7 @@ check-generated: generate ## Fail when generated code is not what the schemas gi
 
 .PHONY: lint-fast
 lint-fast: need-go ## gofmt and go vet
-	@test -z "$$(gofmt -l services schemas)" || { gofmt -l services schemas; echo "gofmt the files above"; exit 1; }
+	@test -z "$$(gofmt -l dashboards deploy docs loadtest schemas services)" || { gofmt -l dashboards deploy docs loadtest schemas services; echo "gofmt the files above"; exit 1; }
 	@$(GO) vet ./...
 
 .PHONY: lint

@@ -116,7 +116,7 @@ func readUntil(ctx context.Context, cfg Config, topic string, log *slog.Logger, 
 	select {
 	case <-tail.CaughtUp():
 		cancel()
-		<-ended
+		_ = <-ended // it was told to end
 		return nil
 	case err := <-ended:
 		if errors.Is(err, errEnough) {

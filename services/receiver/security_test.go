@@ -493,7 +493,7 @@ func TestNoKeyLeavesTheKeyring(t *testing.T) {
 		}
 		lower := bytes.ToLower(b)
 		for _, key := range [][]byte{rightKey, nextKey} {
-			for _, form := range []string{string(key), fmt.Sprintf("%x", key), fmt.Sprint([]byte(key)), fmt.Sprintf("%q", key)} {
+			for _, form := range []string{string(key), fmt.Sprintf("%x", key), fmt.Sprint(key), fmt.Sprintf("%q", key)} {
 				if bytes.Contains(lower, bytes.ToLower([]byte(strings.Trim(form, `"[]`)))) {
 					t.Errorf("%s shows a key", where)
 				}

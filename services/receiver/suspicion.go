@@ -43,8 +43,9 @@ func quietFor(s vigiev1.Suspicion) time.Duration {
 		return 24 * time.Hour
 	case vigiev1.Suspicion_SUSPICION_OLD_KEY, vigiev1.Suspicion_SUSPICION_OTHER_SOURCE:
 		return time.Hour
+	default:
+		return time.Minute
 	}
-	return time.Minute
 }
 
 // watch notices what makes a transmission suspect. It judges by what this process

@@ -290,8 +290,9 @@ func transportName(t vigiev1.Transport) string {
 		return "udp"
 	case vigiev1.Transport_TRANSPORT_TLS:
 		return "tls"
+	default:
+		return "tcp"
 	}
-	return "tcp"
 }
 
 // tokenLabel bounds the values of a metric's label.
