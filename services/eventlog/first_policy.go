@@ -116,7 +116,6 @@ func readUntil(ctx context.Context, cfg Config, topic string, log *slog.Logger, 
 	select {
 	case <-tail.CaughtUp():
 		cancel()
-		_ = <-ended // it was told to end
 		return nil
 	case err := <-ended:
 		if errors.Is(err, errEnough) {
