@@ -31,6 +31,8 @@ const (
 	Transport_TRANSPORT_SERIAL      Transport = 4
 	// DC-09 over TCP inside TLS.
 	Transport_TRANSPORT_TLS Transport = 5
+	// Lines for automation software (SurGard MLR2, System III) over TCP.
+	Transport_TRANSPORT_SURGARD Transport = 6
 )
 
 // Enum value maps for Transport.
@@ -42,6 +44,7 @@ var (
 		3: "TRANSPORT_HTTP",
 		4: "TRANSPORT_SERIAL",
 		5: "TRANSPORT_TLS",
+		6: "TRANSPORT_SURGARD",
 	}
 	Transport_value = map[string]int32{
 		"TRANSPORT_UNSPECIFIED": 0,
@@ -50,6 +53,7 @@ var (
 		"TRANSPORT_HTTP":        3,
 		"TRANSPORT_SERIAL":      4,
 		"TRANSPORT_TLS":         5,
+		"TRANSPORT_SURGARD":     6,
 	}
 )
 
@@ -1277,11 +1281,15 @@ type PanelSource struct {
 	AddressClass AddressClass `protobuf:"varint,9,opt,name=address_class,json=addressClass,proto3,enum=vigie.v1.AddressClass" json:"address_class,omitempty"`
 	// DC-09 sequence number, 0 to 9999.
 	Sequence uint32 `protobuf:"varint,10,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// The identifier token: SIA-DCS, ADM-CID, …
+	// The identifier token: SIA-DCS, ADM-CID, … The format, where it is not DC-09:
+	// CLOUDEVENT, SURGARD-CID, SURGARD-SIA, SURGARD.
 	Token string `protobuf:"bytes,11,opt,name=token,proto3" json:"token,omitempty"`
 	// The frame's own time stamp, Unix ms UTC; 0 when it had none.
-	SentAtMs      int64 `protobuf:"varint,12,opt,name=sent_at_ms,json=sentAtMs,proto3" json:"sent_at_ms,omitempty"`
-	Encrypted     bool  `protobuf:"varint,13,opt,name=encrypted,proto3" json:"encrypted,omitempty"`
+	SentAtMs  int64 `protobuf:"varint,12,opt,name=sent_at_ms,json=sentAtMs,proto3" json:"sent_at_ms,omitempty"`
+	Encrypted bool  `protobuf:"varint,13,opt,name=encrypted,proto3" json:"encrypted,omitempty"`
+	// Who relayed it: the name of the token (HTTP), the address of the gateway
+	// (SurGard); "" when the panel itself sent.
+	Gateway       string `protobuf:"bytes,14,opt,name=gateway,proto3" json:"gateway,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1405,6 +1413,13 @@ func (x *PanelSource) GetEncrypted() bool {
 		return x.Encrypted
 	}
 	return false
+}
+
+func (x *PanelSource) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
 }
 
 type UserSource struct {
@@ -1602,7 +1617,7 @@ const file_vigie_v1_event_proto_rawDesc = "" +
 	"\x05panel\x18\x01 \x01(\v2\x15.vigie.v1.PanelSourceH\x00R\x05panel\x12*\n" +
 	"\x04user\x18\x02 \x01(\v2\x14.vigie.v1.UserSourceH\x00R\x04user\x120\n" +
 	"\x06system\x18\x03 \x01(\v2\x16.vigie.v1.SystemSourceH\x00R\x06systemB\b\n" +
-	"\x06origin\"\xae\x03\n" +
+	"\x06origin\"\xc8\x03\n" +
 	"\vPanelSource\x12\x1a\n" +
 	"\breceiver\x18\x01 \x01(\tR\breceiver\x12\x12\n" +
 	"\x04boot\x18\x02 \x01(\fR\x04boot\x12'\n" +
@@ -1618,7 +1633,8 @@ const file_vigie_v1_event_proto_rawDesc = "" +
 	"\x05token\x18\v \x01(\tR\x05token\x12\x1c\n" +
 	"\n" +
 	"sent_at_ms\x18\f \x01(\x03R\bsentAtMs\x12\x1c\n" +
-	"\tencrypted\x18\r \x01(\bR\tencrypted\"s\n" +
+	"\tencrypted\x18\r \x01(\bR\tencrypted\x12\x18\n" +
+	"\agateway\x18\x0e \x01(\tR\agateway\"s\n" +
 	"\n" +
 	"UserSource\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
@@ -1626,14 +1642,15 @@ const file_vigie_v1_event_proto_rawDesc = "" +
 	"\x05place\x18\x03 \x01(\tR\x05place\x12'\n" +
 	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKey\",\n" +
 	"\fSystemSource\x12\x1c\n" +
-	"\tcomponent\x18\x01 \x01(\tR\tcomponent*\x89\x01\n" +
+	"\tcomponent\x18\x01 \x01(\tR\tcomponent*\xa0\x01\n" +
 	"\tTransport\x12\x19\n" +
 	"\x15TRANSPORT_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTRANSPORT_TCP\x10\x01\x12\x11\n" +
 	"\rTRANSPORT_UDP\x10\x02\x12\x12\n" +
 	"\x0eTRANSPORT_HTTP\x10\x03\x12\x14\n" +
 	"\x10TRANSPORT_SERIAL\x10\x04\x12\x11\n" +
-	"\rTRANSPORT_TLS\x10\x05*~\n" +
+	"\rTRANSPORT_TLS\x10\x05\x12\x15\n" +
+	"\x11TRANSPORT_SURGARD\x10\x06*~\n" +
 	"\fAddressClass\x12\x1d\n" +
 	"\x19ADDRESS_CLASS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16ADDRESS_CLASS_LOOPBACK\x10\x01\x12\x19\n" +
