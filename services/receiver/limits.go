@@ -3,6 +3,7 @@ package receiver
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -31,6 +32,8 @@ const (
 	maxSources = 65_536
 	// maxUndeclared accounts that were let in and are not asked for again.
 	maxUndeclared = 200_000
+	// sourceQueue of datagrams that one source may have waiting.
+	sourceQueue = datagramQueue / 4
 	// saved is how many seconds of frames, and minutes of new accounts, a source may
 	// save up.
 	savedFrames, savedAccounts = 2, 10
@@ -58,6 +61,8 @@ type source struct {
 	frames *rate.Limiter
 	// accounts is made at the first undeclared account.
 	accounts *rate.Limiter
+	// waiting datagrams.
+	waiting atomic.Int32
 }
 
 // limits counts what sources use. Safe for concurrent use.
@@ -126,16 +131,32 @@ func (l *limits) frame(a netip.Addr, poll bool, now time.Time) bool {
 	return s.frames.AllowN(now, 1)
 }
 
-// spent tells a source that has nothing left even for alarms, before its bytes take
-// anyone's time.
-func (l *limits) spent(a netip.Addr, now time.Time) bool {
+// queue lets a datagram of a source wait to be worked on, before it takes anyone's
+// time; why is not empty when it may not. Workers are shared: what one source may have
+// waiting is a part of one's queue, so that a panel beside it is at most that far
+// behind. The source, nil without limits, is told by leave once the datagram is done.
+func (l *limits) queue(a netip.Addr, now time.Time) (s *source, why string) {
 	if l.Frames < 0 || l.exempt(a) {
-		return false
+		return nil, ""
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s, ok := l.sources.get(sourceOf(a))
-	return ok && s.frames.TokensAt(now) < 1
+	s = l.use(a, now)
+	if s.frames.TokensAt(now) < 1 {
+		return nil, "rate-spent"
+	}
+	if s.waiting.Load() >= sourceQueue {
+		return nil, "source-queue"
+	}
+	s.waiting.Add(1)
+	return s, ""
+}
+
+// leave ends what queue began.
+func (s *source) leave() {
+	if s != nil {
+		s.waiting.Add(-1)
+	}
 }
 
 // newAccount tells whether a source may bring an account that nobody declared. One

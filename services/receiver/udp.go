@@ -19,6 +19,8 @@ const socketBuffer = 4 << 20
 // datagram is one packet as received.
 type datagram struct {
 	from netip.AddrPort
+	// who is nil for a source without limits.
+	who  *source
 	data []byte
 }
 
@@ -66,6 +68,9 @@ func (r *Receiver) serveUDP(stop context.Context, conn *net.UDPConn) {
 // read hands datagrams to the workers; each source always to the same one.
 func (d *door) read(stop context.Context) {
 	buf := make([]byte, maxDatagram+1)
+	// spent is the last source that had used up its share, and the millisecond.
+	var spent netip.Addr
+	var spentAt int64
 	for {
 		n, from, err := d.conn.ReadFromUDPAddrPort(buf)
 		if stop.Err() != nil || errors.Is(err, net.ErrClosed) {
@@ -81,17 +86,27 @@ func (d *door) read(stop context.Context) {
 			d.r.rejects.add(o, string(dc09.ReasonOversized), "a datagram larger than any frame", buf[:n])
 			continue
 		}
-		// A source that used up its share takes no room from the others in the queues.
-		if d.r.limits.spent(from.Addr(), time.UnixMilli(d.r.appender.NowMS())) {
+		// A source that used up its share takes no room from the others in the queues,
+		// and as little time as can be: what this loop is too slow for, the system drops,
+		// whoever sent it.
+		now := d.r.appender.NowMS()
+		if from.Addr() == spent && now == spentAt {
 			d.r.metrics.silences.WithLabelValues("rate-spent").Inc()
+			continue
+		}
+		who, why := d.r.limits.queue(from.Addr(), time.UnixMilli(now))
+		if why != "" {
+			spent, spentAt = from.Addr(), now
+			d.r.metrics.silences.WithLabelValues(why).Inc()
 			continue
 		}
 		own := d.buffers.Get().(*[maxDatagram]byte)
 		select {
-		case d.queues[worker(from)] <- datagram{from: from, data: own[:copy(own[:], buf[:n])]}:
+		case d.queues[worker(from)] <- datagram{from: from, who: who, data: own[:copy(own[:], buf[:n])]}:
 		default:
 			d.r.metrics.silences.WithLabelValues("datagram-queue").Inc()
 			d.buffers.Put(own)
+			who.leave()
 		}
 	}
 }
@@ -126,6 +141,7 @@ func (d *door) work(queue <-chan datagram) {
 			d.r.handlePiece(piece, verdict, o, d.frames)
 		}
 		d.buffers.Put((*[maxDatagram]byte)(g.data[:maxDatagram]))
+		g.who.leave()
 	}
 }
 
