@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -43,20 +44,29 @@ func appendPolicy(ctx context.Context, cfg Config, policy *vigiev1.Policy, parti
 	if err != nil {
 		return err
 	}
+	if err := appendToEach(ctx, cfg, "policy", time.Now(), value, partitions); err != nil {
+		return fmt.Errorf("append policy %d: %w", policy.GetVersion(), err)
+	}
+	return nil
+}
+
+// appendToEach appends one record of a kind to each of the partitions of
+// vigie.events.
+func appendToEach(ctx context.Context, cfg Config, kind string, at time.Time, value []byte, partitions []int32) error {
 	cl, err := kgo.NewClient(cfg.IngestOpts(slog.New(slog.DiscardHandler))...)
 	if err != nil {
-		return fmt.Errorf("append policy %d: %w", policy.GetVersion(), err)
+		return fmt.Errorf("append to the log: %w", err)
 	}
 	defer cl.Close()
 	var records []*kgo.Record
 	for _, p := range partitions {
 		records = append(records, &kgo.Record{
-			Topic: cfg.Topic(topics.Events), Partition: p, Value: value,
-			Headers: []kgo.RecordHeader{{Key: topics.HeaderKind, Value: []byte("policy")}},
+			Topic: cfg.Topic(topics.Events), Partition: p, Value: value, Timestamp: at,
+			Headers: []kgo.RecordHeader{{Key: topics.HeaderKind, Value: []byte(kind)}},
 		})
 	}
 	if err := cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		return fmt.Errorf("append policy %d: %w", policy.GetVersion(), err)
+		return fmt.Errorf("append to the log: %w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
@@ -26,6 +27,9 @@ const (
 	// clockSegments is how far back, in beats, SAt is exact.
 	clockSegments = 32
 )
+
+// MaxJump is the longest outage of ours that time in the log bridges by itself.
+const MaxJump = maxJump * time.Millisecond
 
 // clock is the time of one partition, a pure function of its beats.
 type clock struct {

@@ -26,6 +26,13 @@ func TestEphemeralGreetingsCommandWorks(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(out), "ACK") {
 		t.Errorf("%v: %v\n%s", command, err, out)
 	}
+	data := command[len(command)-1]
+	if code, said := try(t, nil, "doctor", "clock", "--data", data); code != 0 {
+		t.Errorf("time goes on, and `vigie doctor clock` ends with %d: %s", code, said)
+	}
+	if code, said := try(t, nil, "doctor", "clock", "--data", data, "--adjust"); code != 0 {
+		t.Errorf("nothing is to be adjusted, and `vigie doctor clock --adjust` ends with %d: %s", code, said)
+	}
 	if said := in.stop(); !strings.Contains(said, "Nothing was kept") {
 		t.Errorf("it does not say that nothing was kept:\n%s", said)
 	}

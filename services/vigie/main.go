@@ -75,7 +75,7 @@ Start with:
 	root.AddCommand(
 		upCommand(), provisionCommand(), receiverCommand(), processorCommand(), archiverCommand(), consoleCommand(),
 		demoCommand(), panelCommand(), keysCommand(), verifyCommand(), configCommand(), versionCommand(), engineCommand(),
-		metricsCommand(), healthcheckCommand(),
+		metricsCommand(), healthcheckCommand(), doctorCommand(),
 	)
 	for _, c := range root.Commands() {
 		strictArgs(c)

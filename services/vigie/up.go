@@ -126,6 +126,7 @@ func (in *installation) start(ctx context.Context) error {
 		{"start Kafka and ClickHouse", in.startStores},
 		{"provision the log", in.provision},
 		{"start the roles", in.startRoles},
+		{"look at the log's time", in.lookAtTime},
 		{"tell where everything is", in.publish},
 		{"start the demonstration", in.startDemo},
 	} {
@@ -281,6 +282,19 @@ func (in *installation) startRoles(ctx context.Context) error {
 	}
 	in.endpoints.DC09 = dc09Endpoint{TCP: r.TCP().String(), UDP: r.UDP().String()}
 	in.health.Started()
+	return nil
+}
+
+// lookAtTime tells, in words, that an installation comes back after so long that
+// its time stands still.
+func (in *installation) lookAtTime(ctx context.Context) error {
+	times, err := eventlog.Times(ctx, in.kafka, in.log)
+	if err != nil {
+		return err
+	}
+	if stuck, since, _ := standing(times); len(stuck) > 0 {
+		in.log.Warn(standstill(len(stuck), since))
+	}
 	return nil
 }
 
