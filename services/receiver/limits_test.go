@@ -239,7 +239,8 @@ func TestFloodHurtsNobodyElse(t *testing.T) {
 		return times, tries
 	}
 	calm, _ := crowd(1)
-	stop := make(chan struct{})
+	const enough = 5_000 // forged rounds, many times the budget
+	stop, flooded := make(chan struct{}), make(chan struct{})
 	var flood sync.WaitGroup
 	sent := 0
 	flood.Go(func() {
@@ -257,14 +258,17 @@ func TestFloodHurtsNobodyElse(t *testing.T) {
 			account := fmt.Sprintf("%06X", 0xF00000+sent)
 			for _, raw := range []string{
 				frame(t, dc09.Frame{Token: dc09.TokenSIA, Sequence: 1, Account: account, Data: []byte("|NBA01")}),
-				frame(t, dc09.Frame{Token: dc09.TokenNull, Sequence: 2, Account: account}), "junk\r",
+				frame(t, dc09.Frame{Token: dc09.TokenNull, Sequence: 2, Account: "E" + account[1:]}), "junk\r",
 			} {
 				_, _ = conn.Write([]byte(raw)) // a full buffer is the flood's own affair
 			}
-			sent++
+			if sent++; sent == enough {
+				close(flooded)
+			}
 		}
 	})
 	busy, tries := crowd(100)
+	<-flooded
 	close(stop)
 	flood.Wait()
 	w.stopReceiver()
