@@ -66,14 +66,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_receiver_" + name, Help: help}, labels)
 	}
 	m := &metrics{
-		frames:             countBy("frames_total", "Well-formed frames, by transport (tcp, udp, tls) and token.", "transport", "token"),
+		frames:             countBy("frames_total", "Well-formed frames, by transport (tcp, udp, tls, http, surgard) and token.", "transport", "token"),
 		answers:            countBy("answers_total", "Answers given, by transport and kind.", "transport", "answer"),
 		rejected:           countBy("rejected_total", "Pieces set aside, by transport and reason.", "transport", "reason"),
 		silences:           countBy("silences_total", "Frames left without an answer, by reason.", "reason"),
 		closed:             countBy("connections_closed_total", "TCP connections ended, by reason.", "reason"),
 		joined:             count("joined_total", "Retransmissions that joined an append under way."),
 		repeated:           count("repeated_total", "Retransmissions over UDP that got the same answer again."),
-		taken:              countBy("taken_total", "Frames taken in, by line (0 to F, or other), path, account (known, or new: nobody declared it) and cipher (clear or aes).", "line", "path", "account", "cipher"),
+		taken:              countBy("taken_total", "Frames taken in, by line (0 to F, or other), path, account (known, or new: nobody declared it) and cipher (clear, aes, or gateway: what relayed it answers for it).", "line", "path", "account", "cipher"),
 		suspicions:         countBy("suspicions_total", "Suspect transmissions, told or not, by kind.", "suspicion"),
 		suspicionsUntold:   count("suspicions_untold_total", "Suspicions that were counted only: repeats, and beyond the rate."),
 		refusedConnections: countBy("connections_refused_total", "TCP connections closed at once, by reason: room (of all), source or network (has its share), proxy (no PROXY header, or one that is none), tls (no handshake).", "reason"),
@@ -97,14 +97,19 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 
 // took counts a frame that is taken in.
 func (m *metrics) took(f dc09.Frame, known bool) {
-	account, cipher := "new", "clear"
-	if known {
-		account = "known"
-	}
+	cipher := "clear"
 	if f.Encrypted {
 		cipher = "aes"
 	}
-	m.taken.WithLabelValues(lineLabel(f.Line), strconv.FormatUint(uint64(f.Path()), 10), account, cipher).Inc()
+	m.tookBy(f.Line, f.Path(), known, cipher)
+}
+
+func (m *metrics) tookBy(line, path uint32, known bool, cipher string) {
+	account := "new"
+	if known {
+		account = "known"
+	}
+	m.taken.WithLabelValues(lineLabel(line), strconv.FormatUint(uint64(path), 10), account, cipher).Inc()
 }
 
 // lineLabel bounds the values of a metric's label: senders choose the line.

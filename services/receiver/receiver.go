@@ -1,5 +1,6 @@
 // Package receiver takes what panels send by SIA DC-09 over TCP and UDP, appends
-// it to the log, and answers a panel only after the log has it for good.
+// it to the log, and answers a panel only after the log has it for good. What
+// gateways say of panels by other protocols comes in by Take (message.go).
 //
 // The way of a frame: a session (tcp.go, udp.go) cuts bytes into frames; take
 // (take.go) reads the frame, finds the site, and hands polls and events to the
@@ -149,6 +150,7 @@ type Receiver struct {
 	limits   *limits
 	watch    *watch
 	metrics  *metrics
+	inputs   inputs
 	ready    chan struct{}
 
 	mu            sync.Mutex
@@ -263,6 +265,8 @@ func (r *Receiver) serve(ctx, base context.Context, d doors) error {
 		return d.close()
 	}
 	var open sync.WaitGroup
+	r.inputs.set(true)
+	open.Go(func() { r.closeInputs(stop) })
 	room := make(chan struct{}, r.cfg.MaxConnections)
 	for _, e := range d.streams {
 		open.Go(func() { r.serveTCP(stop, e, room) })

@@ -290,6 +290,10 @@ func transportName(t vigiev1.Transport) string {
 		return "udp"
 	case vigiev1.Transport_TRANSPORT_TLS:
 		return "tls"
+	case vigiev1.Transport_TRANSPORT_HTTP:
+		return "http"
+	case vigiev1.Transport_TRANSPORT_SURGARD:
+		return "surgard"
 	default:
 		return "tcp"
 	}

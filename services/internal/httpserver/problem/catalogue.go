@@ -43,6 +43,8 @@ const (
 	WarehouseAway   = "warehouse-away"
 	QueryTooLong    = "query-too-long"
 	NoSuchQuery     = "no-such-query"
+	EventsRefused   = "events-refused"
+	EventsUnsure    = "events-not-durable"
 )
 
 var catalogue = map[string]kind{
@@ -52,7 +54,7 @@ var catalogue = map[string]kind{
 	NotFound:        of(404, "There is nothing here", "Introuvable", "Check the address; /api/v1/openapi.json lists what exists.", "Vérifiez l'adresse ; /api/v1/openapi.json donne la liste."),
 	MethodMissing:   of(405, "This method does not exist here", "Méthode inexistante à cette adresse", "/api/v1/openapi.json lists the methods of each path.", "/api/v1/openapi.json donne les méthodes de chaque adresse."),
 	TooLarge:        of(413, "The request is too large", "Requête trop volumineuse", "Send it in several parts.", "Envoyez-la en plusieurs parties."),
-	MediaType:       of(415, "This media type is not understood", "Type de contenu non pris en charge", "Send application/json.", "Envoyez du application/json."),
+	MediaType:       of(415, "This media type is not understood", "Type de contenu non pris en charge", "Send application/json, or what the detail names.", "Envoyez du application/json, ou ce que le détail indique."),
 	Invalid:         of(422, "A field is not valid", "Un champ n'est pas valide", "Correct the fields listed under errors.", "Corrigez les champs listés sous errors."),
 	Internal:        of(500, "Vigie failed on this request", "Erreur interne de Vigie", "The log of the console says why; the request may be sent again.", "Le journal de la console en donne la cause ; la requête peut être renvoyée."),
 	Busy:            of(503, "Too many requests are under way", "Trop de requêtes en cours", "Send it again after Retry-After seconds, with the same Idempotency-Key.", "Renvoyez-la après Retry-After secondes, avec la même Idempotency-Key."),
@@ -68,6 +70,8 @@ var catalogue = map[string]kind{
 	WarehouseAway:   of(503, "ClickHouse does not answer", "ClickHouse ne répond pas", "Alarms are not concerned: the log keeps them. The log of the console says why; ask again when ClickHouse is back.", "Les alarmes ne sont pas concernées : le journal les conserve. Le journal de la console en donne la cause ; redemandez quand ClickHouse est revenu."),
 	QueryTooLong:    of(503, "The query takes too long", "La requête dure trop longtemps", "Ask for a shorter range of time or wider buckets.", "Demandez une période plus courte ou des intervalles plus larges."),
 	NoSuchQuery:     of(404, "No query has this name", "Aucune requête ne porte ce nom", "GET /api/v1/queries lists them.", "GET /api/v1/queries en donne la liste."),
+	EventsRefused:   of(422, "No event was taken", "Aucun événement n'a été pris", "Correct what errors names; sent again as it is, it is refused again. What was sent is kept, sealed, for the administrator.", "Corrigez ce que errors indique ; renvoyé tel quel, ce sera refusé de nouveau. Ce qui a été envoyé est conservé, scellé, pour l'administrateur."),
+	EventsUnsure:    of(503, "The log did not confirm every event", "Le journal n'a pas confirmé tous les événements", "Send the same request again after Retry-After seconds: what the log has already takes effect once.", "Renvoyez la même requête après Retry-After secondes : ce que le journal a déjà ne compte qu'une fois."),
 	ReadModelBehind: of(503, "The console is still reading the log", "La console relit encore le journal", "Try again in a few seconds.", "Réessayez dans quelques secondes."),
 }
 
