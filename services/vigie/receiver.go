@@ -6,18 +6,40 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"time"
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog/appender"
+	"github.com/open-vigie/vigie/services/internal/auth"
+	"github.com/open-vigie/vigie/services/internal/httpserver"
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/receiver"
+	"github.com/open-vigie/vigie/services/receiver/httpin"
 	"github.com/open-vigie/vigie/services/receiver/keyring"
 )
 
-// startReceiver starts the receiver, the keyring that it follows, and the writer that
-// it appends through.
-func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32) (*receiver.Receiver, error) {
+// receiving is a receiver that was made and does not run yet: its HTTP door must be
+// registered before the server that carries it runs.
+type receiving struct {
+	*receiver.Receiver
+	door  *httpin.Door
+	parts []lifecycle.Named
+}
+
+// start starts the receiver, the keyring that it follows, and the writer that it
+// appends through.
+func (r *receiving) start(ctx context.Context, g *lifecycle.Group) error {
+	for _, part := range r.parts {
+		if err := g.Start(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newReceiver makes the receiver and what it stands on.
+func (s *settings) newReceiver(ctx context.Context, keys *vault.Vault, partitions int32) (*receiving, error) {
 	cfg, err := s.receiverConfig()
 	if err != nil {
 		return nil, usageError{err}
@@ -39,12 +61,55 @@ func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range []lifecycle.Named{{Name: "panels' keys", Service: panels}, {Name: "receiver's writer", Service: writer}, {Name: "receiver", Service: r}} {
-		if err := g.Start(ctx, part); err != nil {
-			return nil, err
-		}
+	door, err := httpin.New(httpin.Deps{Log: s.log, Metrics: s.metrics, Receiver: r})
+	if err != nil {
+		return nil, err
 	}
-	return r, nil
+	return &receiving{r, door, []lifecycle.Named{
+		{Name: "panels' keys", Service: panels}, {Name: "receiver's writer", Service: writer}, {Name: "receiver", Service: r},
+	}}, nil
+}
+
+// startReceiver starts a receiver that is a process of its own, with a listener for
+// gateways where one is configured.
+func (s *settings) startReceiver(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32) error {
+	r, err := s.newReceiver(ctx, keys, partitions)
+	if err != nil {
+		return err
+	}
+	server, err := s.gatewayServer(r.door)
+	if err != nil {
+		return err
+	}
+	if err := r.start(ctx, g); err != nil || server == nil {
+		return err
+	}
+	if err := g.Start(ctx, lifecycle.Named{Name: "http for gateways", Service: server}); err != nil {
+		return err
+	}
+	s.log.Info("listening for gateways", "http", server.Addr(), "path", httpin.Path)
+	return nil
+}
+
+// gatewayServer makes the HTTP server of a receiver; nil when none is configured.
+func (s *settings) gatewayServer(door *httpin.Door) (*httpserver.Server, error) {
+	c := s.cfg.Receiver
+	if c.HTTP.Listen == "" {
+		return nil, nil
+	}
+	gate, err := auth.Open(auth.Config{Dir: s.path("secrets", "receiver-"+c.ID)}, auth.Deps{Log: s.log, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	if err := gate.AcceptToken("gateway", c.HTTP.Token); err != nil {
+		return nil, usageError{fmt.Errorf("receiver.http.token: %w", err)}
+	}
+	server, err := httpserver.New(httpserver.Config{Addr: c.HTTP.Listen, Version: version}, httpserver.Deps{Log: s.log, Metrics: s.metrics, Gate: gate})
+	if err != nil {
+		return nil, usageError{fmt.Errorf("receiver.http.listen: %w", err)}
+	}
+	httpin.Register(server.API(), door)
+	return server, nil
 }
 
 // openKeyring reads the panels' keys. The master key is made here where there is none

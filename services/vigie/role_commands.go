@@ -93,13 +93,12 @@ func (s *settings) watchKafka(ctx context.Context, g *lifecycle.Group) error {
 }
 
 func receiverCommand() *cobra.Command {
-	return role("receiver", "Take panels in: DC-09 over TCP and UDP", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
+	return role("receiver", "Take panels in: DC-09 over TCP and UDP, gateways over HTTP", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
 		keys, err := s.shareKeys(ctx, g)
 		if err != nil {
 			return err
 		}
-		_, err = s.startReceiver(ctx, g, keys, partitions)
-		return err
+		return s.startReceiver(ctx, g, keys, partitions)
 	})
 }
 
@@ -126,7 +125,7 @@ func consoleCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		f, err := s.startFront(ctx, g, keys, partitions, s.warehouse())
+		f, err := s.startFront(ctx, g, keys, partitions, s.warehouse(), nil)
 		if err == nil {
 			fmt.Println("console: " + f.gate.LoginLink(cmp.Or(s.cfg.HTTP.URL, "http://"+f.server.Addr())))
 		}

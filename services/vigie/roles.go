@@ -16,6 +16,7 @@ import (
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/processor"
+	"github.com/open-vigie/vigie/services/receiver/httpin"
 	"github.com/open-vigie/vigie/services/sitefold"
 	"github.com/open-vigie/vigie/services/warehouse"
 )
@@ -55,9 +56,10 @@ type front struct {
 	gate   *auth.Auth
 }
 
-// startFront starts desk, console, and the server that both stand on. The
-// console's dashboards ask the warehouse that is named; without a URL they say so.
-func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32, asked warehouse.Config) (*front, error) {
+// startFront starts desk, console, and the server that both stand on, with the door
+// of gateways where the receiver is in the same process. The console's dashboards
+// ask the warehouse that is named; without a URL they say so.
+func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vault.Vault, partitions int32, asked warehouse.Config, gateways *httpin.Door) (*front, error) {
 	gate, err := auth.Open(auth.Config{Dir: s.path("secrets")}, auth.Deps{Log: s.log, Now: time.Now})
 	if err != nil {
 		return nil, err
@@ -95,6 +97,9 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 	gate.Mount(server.Mux())
 	desk.Register(server.API(), people)
 	console.Register(server.API(), view)
+	if gateways != nil {
+		httpin.Register(server.API(), gateways)
+	}
 	server.Mux().Handle("/", view.Page())
 	for _, part := range []lifecycle.Named{{Name: "desk's writer", Service: writer}, {Name: "desk", Service: people}, {Name: "console", Service: view}, {Name: "http", Service: server}} {
 		if err := g.Start(ctx, part); err != nil {

@@ -47,6 +47,9 @@ same --data, everything is still there.`,
 			if err := opts.fleet.check(); opts.demo && err != nil {
 				return err
 			}
+			if s.cfg.Receiver.HTTP.Listen != "" {
+				return usageError{errors.New("receiver.http.listen is for a receiver of its own: vigie up takes events of gateways on http.listen")}
+			}
 			return up(cmd.Context(), s, opts, cmd)
 		},
 	}
@@ -273,11 +276,14 @@ func (in *installation) startRoles(ctx context.Context) error {
 	}
 	url, user, password = in.engine.ReaderEndpoint()
 	asked := warehouse.Config{URL: url, User: user, Password: password, Database: in.cfg.ClickHouse.Database}
-	if in.front, err = in.startFront(ctx, in.group, keys, in.partitions, asked); err != nil {
+	r, err := in.newReceiver(ctx, keys, in.partitions)
+	if err != nil {
 		return err
 	}
-	r, err := in.startReceiver(ctx, in.group, keys, in.partitions)
-	if err != nil {
+	if in.front, err = in.startFront(ctx, in.group, keys, in.partitions, asked, r.door); err != nil {
+		return err
+	}
+	if err := r.start(ctx, in.group); err != nil {
 		return err
 	}
 	in.endpoints.DC09 = dc09Endpoint{TCP: r.TCP().String(), UDP: r.UDP().String()}

@@ -92,6 +92,15 @@ type Receiver struct {
 	SourceConnections  int      `koanf:"source_connections" doc:"TCP and TLS connections of one source at a time; -1 is no limit."`
 	NetworkConnections int      `koanf:"network_connections" doc:"The same for a network of 24 bits (IPv4) or 48 (IPv6); -1 is no limit."`
 	Connections        int      `koanf:"connections" doc:"TCP and TLS connections of all at a time."`
+
+	HTTP ReceiverHTTP `koanf:"http"`
+}
+
+// ReceiverHTTP takes events of gateways and cameras, in a receiver that is a process
+// of its own.
+type ReceiverHTTP struct {
+	Listen string `koanf:"listen" doc:"host:port on which vigie receiver takes events of gateways over HTTP (POST /api/v1/events/panel); empty opens none. vigie up takes them on http.listen. In clear: put a proxy with TLS before it."`
+	Token  string `koanf:"token" doc:"Bearer token of the gateways, 32 characters or more; mandatory with receiver.http.listen." secret:"true"`
 }
 
 // Instance names a member of a consumer group.
