@@ -34,6 +34,9 @@ type Message struct {
 	From      netip.AddrPort
 	Transport vigiev1.Transport
 	Gateway   string
+	// Listed: the source is one that the administrator named. Neither limits nor
+	// lines for declared accounts hold for it: what it relays was taken once already.
+	Listed bool
 	// ReceiverNumber and Line (below 2^24) as the gateway has them, 0 for none.
 	ReceiverNumber, Line uint32
 	// Account of 1 to 16 letters and digits.
@@ -119,12 +122,13 @@ func (r *Receiver) takeMessage(m Message, done func(error)) (Receipt, error) {
 	r.metrics.frames.WithLabelValues(transportName(m.Transport), formatLabel(m.Format)).Inc()
 	took := r.appender.NowMS()
 	now := time.UnixMilli(took)
-	if !r.limits.frame(m.From.Addr(), m.Poll, now) {
+	if !m.Listed && !r.limits.frame(m.From.Addr(), m.Poll, now) {
 		return Receipt{}, ErrRate
 	}
 	m.Path = max(m.Path, 1)
+	r.inputs.listener(r.appender, m.Transport).Frame()
 	w := r.whereabouts(m.Line, m.Account)
-	if !w.known() {
+	if !w.known() && !m.Listed {
 		switch {
 		case r.cfg.KnownOnly.Has(m.Line):
 			return Receipt{}, ErrUnknownAccount
@@ -208,6 +212,21 @@ type inputs struct {
 	mu     sync.Mutex
 	open   bool
 	flying sync.WaitGroup
+	// listeners are registered once their first message comes: beats tell of doors
+	// that are used.
+	listeners map[vigiev1.Transport]*appender.Listener
+}
+
+func (i *inputs) listener(a Appender, t vigiev1.Transport) *appender.Listener {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.listeners[t] == nil {
+		if i.listeners == nil {
+			i.listeners = map[vigiev1.Transport]*appender.Listener{}
+		}
+		i.listeners[t] = a.Listener(transportName(t))
+	}
+	return i.listeners[t]
 }
 
 func (i *inputs) enter() bool {

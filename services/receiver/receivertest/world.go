@@ -40,13 +40,31 @@ type World struct {
 	Vault    *vault.Vault
 	Metrics  *prometheus.Registry
 	Log      *slog.Logger
-	Logged   *bytes.Buffer
+	Logged   *Text
 	Receiver *receiver.Receiver
 	// StopReceiver ends the receiver only.
 	StopReceiver func()
 
 	t     testing.TB
 	kafka eventlog.Config
+}
+
+// Text is what the program's log says; it may be read while it is written.
+type Text struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (t *Text) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.Write(p)
+}
+
+func (t *Text) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.String()
 }
 
 // New starts a world; change may alter the receiver's configuration.
@@ -65,7 +83,7 @@ func Unstarted(t testing.TB, change func(*receiver.Config)) *World {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	w := &World{t: t, Cluster: cluster, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}, Metrics: prometheus.NewRegistry(), Logged: &bytes.Buffer{}}
+	w := &World{t: t, Cluster: cluster, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}, Metrics: prometheus.NewRegistry(), Logged: &Text{}}
 	w.Log = slog.New(slog.NewTextHandler(w.Logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if w.Vault, err = vault.Open(t.TempDir()); err != nil {
 		t.Fatal(err)

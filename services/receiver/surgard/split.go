@@ -46,3 +46,6 @@ func (s *Splitter) Next() ([]byte, bool) {
 		return line, true
 	}
 }
+
+// Rest is what is no whole line when the stream has ended.
+func (s *Splitter) Rest() []byte { return s.buf }
