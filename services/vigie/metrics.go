@@ -22,6 +22,7 @@ import (
 	"github.com/open-vigie/vigie/services/processor"
 	"github.com/open-vigie/vigie/services/receiver"
 	"github.com/open-vigie/vigie/services/receiver/httpin"
+	"github.com/open-vigie/vigie/services/receiver/surgardin"
 )
 
 // startTelemetry serves /metrics, /healthz and /readyz from the first moment: a
@@ -52,7 +53,7 @@ func registerProcess(reg prometheus.Registerer) error {
 // registerAll registers what all roles together count.
 func registerAll(reg prometheus.Registerer) error {
 	for _, register := range []func(prometheus.Registerer) error{
-		registerProcess, registerKafka, receiver.RegisterMetrics, httpin.RegisterMetrics, appender.RegisterMetrics, processor.RegisterMetrics,
+		registerProcess, registerKafka, receiver.RegisterMetrics, httpin.RegisterMetrics, surgardin.RegisterMetrics, appender.RegisterMetrics, processor.RegisterMetrics,
 		archiver.RegisterMetrics, desk.RegisterMetrics, console.RegisterMetrics, httpserver.RegisterMetrics, demo.RegisterMetrics,
 	} {
 		if err := register(reg); err != nil {

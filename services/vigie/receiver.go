@@ -17,6 +17,7 @@ import (
 	"github.com/open-vigie/vigie/services/receiver"
 	"github.com/open-vigie/vigie/services/receiver/httpin"
 	"github.com/open-vigie/vigie/services/receiver/keyring"
+	"github.com/open-vigie/vigie/services/receiver/surgardin"
 )
 
 // receiving is a receiver that was made and does not run yet: its HTTP door must be
@@ -65,9 +66,25 @@ func (s *settings) newReceiver(ctx context.Context, keys *vault.Vault, partition
 	if err != nil {
 		return nil, err
 	}
-	return &receiving{r, door, []lifecycle.Named{
-		{Name: "panels' keys", Service: panels}, {Name: "receiver's writer", Service: writer}, {Name: "receiver", Service: r},
-	}}, nil
+	parts := []lifecycle.Named{{Name: "panels' keys", Service: panels}, {Name: "receiver's writer", Service: writer}, {Name: "receiver", Service: r}}
+	if c := s.cfg.Receiver.SurGard; c.Listen != "" {
+		lines, err := s.surgardDoor(r)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		parts = append(parts, lifecycle.Named{Name: "SurGard's lines", Service: lines})
+	}
+	return &receiving{r, door, parts}, nil
+}
+
+// surgardDoor makes the door of gateways that send SurGard's lines.
+func (s *settings) surgardDoor(r *receiver.Receiver) (*surgardin.Server, error) {
+	c := s.cfg.Receiver.SurGard
+	gateways, err := surgardin.ParseGateways(c.Gateways)
+	if err != nil {
+		return nil, fmt.Errorf("receiver.surgard.gateways: %w", err)
+	}
+	return surgardin.New(surgardin.Config{Listen: c.Listen, Gateways: gateways}, surgardin.Deps{Log: s.log, Metrics: s.metrics, Receiver: r})
 }
 
 // startReceiver starts a receiver that is a process of its own, with a listener for

@@ -151,6 +151,9 @@ func (in *installation) checkPorts(context.Context) error {
 	if c.Metrics.Listen != "" {
 		listens = append(listens, struct{ network, addr, flag string }{"tcp", c.Metrics.Listen, "--metrics-port"})
 	}
+	if c.Receiver.SurGard.Listen != "" {
+		listens = append(listens, struct{ network, addr, flag string }{"tcp", c.Receiver.SurGard.Listen, "receiver.surgard.listen"})
+	}
 	var errs []error
 	for _, l := range listens {
 		if _, port, _ := net.SplitHostPort(l.addr); port == "0" || in.ownOrphanMayHold(l.flag) {

@@ -93,7 +93,8 @@ type Receiver struct {
 	NetworkConnections int      `koanf:"network_connections" doc:"The same for a network of 24 bits (IPv4) or 48 (IPv6); -1 is no limit."`
 	Connections        int      `koanf:"connections" doc:"TCP and TLS connections of all at a time."`
 
-	HTTP ReceiverHTTP `koanf:"http"`
+	HTTP    ReceiverHTTP    `koanf:"http"`
+	SurGard ReceiverSurGard `koanf:"surgard"`
 }
 
 // ReceiverHTTP takes events of gateways and cameras, in a receiver that is a process
@@ -101,6 +102,12 @@ type Receiver struct {
 type ReceiverHTTP struct {
 	Listen string `koanf:"listen" doc:"host:port on which vigie receiver takes events of gateways over HTTP (POST /api/v1/events/panel); empty opens none. vigie up takes them on http.listen. In clear: put a proxy with TLS before it."`
 	Token  string `koanf:"token" doc:"Bearer token of the gateways, 32 characters or more; mandatory with receiver.http.listen." secret:"true"`
+}
+
+// ReceiverSurGard takes the lines of other receivers and gateways.
+type ReceiverSurGard struct {
+	Listen   string   `koanf:"listen" doc:"host:port for gateways and receivers that send SurGard's lines (MLR2, System III) over TCP; empty opens none. Nothing of it is encrypted: keep it inside."`
+	Gateways []string `koanf:"gateways" doc:"Gateways that may send there, each ADDRESS, ADDRESS=LINE or ADDRESS=LINE/PATH (192.0.2.10=1F/2): an address or network, the line (hexadecimal) that its accounts are on, by default the digits of receiver and line card as it sends them (011), and the path, by default 1. No limit of a source holds for them."`
 }
 
 // Instance names a member of a consumer group.
