@@ -74,3 +74,17 @@ func TestShowMasksSecretsAndEveryKeyIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+// What is shown can be read: `vigie config show > vigie.yaml` begins a file.
+func TestShownConfigurationReadsBackTheSame(t *testing.T) {
+	want := Default()
+	want.Receiver.HTTP.Listen, want.Receiver.SurGard.Listen = "127.0.0.1:8", "127.0.0.1:7"
+	want.Receiver.SurGard.Gateways = []string{"192.0.2.1=1F/2", "192.0.2.2"}
+	got, err := Load(write(t, want.Show()), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Show() != want.Show() {
+		t.Errorf("read back as\n%s\nwant\n%s", got.Show(), want.Show())
+	}
+}

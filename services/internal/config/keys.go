@@ -66,18 +66,19 @@ func walk(v reflect.Value, prefix string, f func(string, reflect.StructField, re
 // Show is the configuration as YAML, secrets masked.
 func (c Config) Show() string {
 	var b strings.Builder
-	section := ""
+	var open []string // sections, from the outermost
 	for _, k := range keysOf(c, true) {
-		group, name, nested := strings.Cut(k.Name, ".")
-		if !nested {
-			fmt.Fprintf(&b, "%s: %s\n", k.Name, k.Default)
-			continue
+		path := strings.Split(k.Name, ".")
+		last := len(path) - 1
+		for i, section := range path[:last] {
+			if i < len(open) && open[i] == section {
+				continue
+			}
+			open = append(open[:i], section)
+			fmt.Fprintf(&b, "%s%s:\n", strings.Repeat("  ", i), section)
 		}
-		if group != section {
-			fmt.Fprintf(&b, "%s:\n", group)
-			section = group
-		}
-		fmt.Fprintf(&b, "  %s: %s\n", name, k.Default)
+		open = open[:last]
+		fmt.Fprintf(&b, "%s%s: %s\n", strings.Repeat("  ", last), path[last], k.Default)
 	}
 	return b.String()
 }
