@@ -2,6 +2,7 @@
 # Installs the test clients that come as system packages, or names them.
 missing=""
 command -v kcat >/dev/null 2>&1 || missing="$missing kcat"
+command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || [ -n "$CHROMIUM" ] || missing="$missing chromium"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 have_promtool() { command -v promtool >/dev/null 2>&1 || [ -x .tools/promtool ]; }

@@ -69,6 +69,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"a durability that is none":       {nil, up("--durability", "maybe"), exitUsage, []string{"kafka.durability", "power"}},
 		"an unknown key":                  {[]string{"VIGIE_KAFKA_PROT=1"}, []string{"config", "check"}, exitUsage, []string{"VIGIE_KAFKA_PORT"}},
 		"a fleet too small":               {nil, up("--demo", "--sites", "3"), exitUsage, []string{"--sites", "20"}},
+		"two places for gateways":         {[]string{"VIGIE_RECEIVER_HTTP_LISTEN=127.0.0.1:0"}, up(), exitUsage, []string{"receiver.http.listen", "http.listen"}},
 		"a role without a cluster":        {nil, []string{"processor"}, exitUsage, []string{"kafka.brokers", "--brokers"}},
 		"no installation to send to":      {nil, []string{"panel", "send", "--account", "1234", "--code", "BA", "--data", filepath.Join(t.TempDir(), "none")}, exitFailed, []string{"vigie up", "--to"}},
 		"an account that is none":         {nil, []string{"panel", "send", "--account", "xyz", "--code", "BA"}, exitUsage, []string{"xyz", "hexadecimal"}},
