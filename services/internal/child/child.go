@@ -61,6 +61,8 @@ const (
 	readyPoll = 50 * time.Millisecond
 	// readyAsk bounds one such question.
 	readyAsk = 5 * time.Second
+	// healthAsks in a row, and no fewer, must fail within HealthPatience.
+	healthAsks = 3
 )
 
 // Child is a supervised process. It is inert until Run.
@@ -206,17 +208,20 @@ func (c *Child) watch(alive context.Context) error {
 		<-alive.Done()
 		return nil
 	}
-	wellAt := time.Now()
+	silent := time.Duration(0)
 	for pause(alive, c.spec.HealthEvery) {
-		left := max(c.spec.HealthPatience-time.Since(wellAt), time.Millisecond)
-		ask, done := context.WithTimeout(alive, left)
+		began := time.Now()
+		ask, done := context.WithTimeout(alive, c.spec.HealthPatience/healthAsks)
 		err := c.spec.Health(ask)
 		done()
 		if err == nil {
-			wellAt = time.Now()
+			silent = 0
 			continue
 		}
-		if time.Since(wellAt) >= c.spec.HealthPatience {
+		// The pause counts as it was meant: a machine that gave this process no time
+		// for longer says nothing of the child.
+		silent += c.spec.HealthEvery + time.Since(began)
+		if silent >= c.spec.HealthPatience {
 			return fmt.Errorf("%s was silent for %s: %w", c.spec.Name, c.spec.HealthPatience, err)
 		}
 	}

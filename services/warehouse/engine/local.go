@@ -25,11 +25,12 @@ const (
 	readerPasswordEnv = "VIGIE_ENGINE_READER_PASSWORD"
 )
 
-// The parent asks each second and ends an engine that was silent for three: a
-// fault in the library hangs it rather than ending it.
+// The parent asks each second and ends an engine that was silent for ten: a fault
+// in the library may hang it rather than end it. At three, an engine was ended that
+// a busy machine had given no time.
 const (
 	healthEvery    = time.Second
-	healthPatience = 3 * time.Second
+	healthPatience = 10 * time.Second
 )
 
 // ParseArgs reads the arguments that NewChild gives to the child.
