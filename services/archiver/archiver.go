@@ -37,7 +37,8 @@ var Topics = []string{topics.Events, topics.SiteStates, topics.Detections, topic
 type Config struct {
 	// Instance makes the group membership static; "" joins anew at each start.
 	Instance string
-	// FlushEvery is how long an event waits for its block (1 s by default).
+	// FlushEvery is how long an event waits for its block (2 s by default: each block
+	// of each partition costs a write-through and its views).
 	FlushEvery time.Duration
 	// QuietEvery is how long beats wait when nothing else came (5 s by default).
 	QuietEvery time.Duration
@@ -59,7 +60,7 @@ type Deps struct {
 }
 
 const (
-	defaultFlush = time.Second
+	defaultFlush = 2 * time.Second
 	defaultQuiet = 5 * time.Second
 	defaultUnits = 20_000
 	maxUnits     = 1_000_000
