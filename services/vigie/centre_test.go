@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -41,7 +40,7 @@ func (c *centreUnderTest) topic(name string) map[int32][]*kgo.Record {
 		c.t.Fatal(err)
 	}
 	defer cl.Close()
-	ctx, done := context.WithTimeout(c.t.Context(), time.Minute)
+	ctx, done := context.WithTimeout(c.t.Context(), startPatience)
 	defer done()
 	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, full)
 	if err != nil {
@@ -134,7 +133,7 @@ func (c *centreUnderTest) awaitProcessed() map[int32][]*kgo.Record {
 			}
 		}
 	}
-	settled := eventually(2*time.Minute, func() bool {
+	settled := eventually(startPatience, func() bool {
 		for p, records := range c.topic(topics.Progress) {
 			progress := &vigiev1.Progress{}
 			if err := proto.Unmarshal(records[len(records)-1].Value, progress); err != nil {
@@ -200,7 +199,7 @@ func (c *centreUnderTest) wantWarehouse() {
 	c.t.Helper()
 	var said string
 	var records, missing, double, pending, all int // all in the log at the first look: beats never end
-	archived := eventually(2*time.Minute, func() bool {
+	archived := eventually(startPatience, func() bool {
 		cmd := vigie(c.t.Context(), c.t, "verify", "warehouse")
 		cmd.Env = append(cmd.Env, "VIGIE_KAFKA_BROKERS="+c.Kafka, "VIGIE_CLICKHOUSE_URL="+c.ClickHouse.URL,
 			"VIGIE_CLICKHOUSE_USER="+c.ClickHouse.User, "VIGIE_CLICKHOUSE_PASSWORD="+c.ClickHouse.Password)

@@ -141,7 +141,7 @@ func (in *installationUnderTest) wantDerivedState(t *testing.T, site uint64) {
 func (in *installationUnderTest) wantRows(t *testing.T, site uint64, sent []string) {
 	t.Helper()
 	var codes []string
-	arrived := eventually(time.Minute, func() bool {
+	arrived := eventually(startPatience, func() bool {
 		codes = nil
 		out := run(t, python(t), "testdata/query.py", in.ClickHouse.URL, in.ClickHouse.User, in.ClickHouse.Password, in.ClickHouse.Database, strconv.FormatUint(site, 10))
 		for _, line := range strings.Split(strings.TrimSpace(out), "\n") {

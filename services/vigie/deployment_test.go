@@ -211,7 +211,7 @@ func (r *roleUnderTest) awaitReady() {
 func (r *roleUnderTest) awaitUnready(why string) {
 	r.d.t.Helper()
 	said := ""
-	if !eventually(time.Minute, func() bool {
+	if !eventually(startPatience, func() bool {
 		r.wantAlive()
 		code, answer := r.ask("/readyz")
 		said = answer
@@ -278,7 +278,7 @@ func (r *roleUnderTest) awaitEnd() (code int, last string) {
 	select {
 	case err := <-r.ended:
 		r.ended <- err
-	case <-time.After(time.Minute):
+	case <-time.After(startPatience):
 		r.d.t.Fatalf("%s does not end\n%s", r.name, r.d)
 	}
 	said := strings.Split(strings.TrimSpace(r.out.String()), "\n")

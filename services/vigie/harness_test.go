@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/open-vigie/vigie/dashboards/plugin/plugintest"
+	"github.com/open-vigie/vigie/services/internal/ports"
 )
 
 // binary is the program under test, built once as `make build` builds it.
@@ -93,14 +94,27 @@ func newInstallation(t *testing.T, args ...string) *installationUnderTest {
 	return in
 }
 
+// given are the ports that tests of this process were given.
+var given sync.Map
+
+// freePort is free, for TCP and UDP, and stays so while what listens on it is
+// killed and started again: it lies below those that the system gives to
+// outgoing connections (32768 and up by default), of which other tests make many.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, last, tries = 20_000, 32_000, 1_000
+	for range tries {
+		port := first + rand.IntN(last-first)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		addr := local(port)
+		if ports.Check("tcp", addr) == nil && ports.Check("udp", addr) == nil {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatalf("no port from %d to %d is free", first, last)
+	return 0
 }
 
 func vigie(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
@@ -202,7 +216,7 @@ func (in *installationUnderTest) killKafka() {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		in.t.Fatalf("kill Kafka (pid %d): %v", pid, err)
 	}
-	if !eventually(time.Minute, func() bool { return in.findChild("kafka") != pid }) {
+	if !eventually(startPatience, func() bool { return in.findChild("kafka") != pid }) {
 		in.t.Fatal("Kafka does not die")
 	}
 }

@@ -91,7 +91,7 @@ func (o *operator) incident(ctx context.Context) string {
 	var page struct {
 		Incidents []struct{ ID string }
 	}
-	eventually(time.Minute, func() bool {
+	eventually(startPatience, func() bool {
 		resp, err := o.client.Get(o.url + "/api/v1/incidents?limit=1")
 		if err != nil {
 			return ctx.Err() != nil

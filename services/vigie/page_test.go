@@ -44,7 +44,7 @@ func TestDemonstrationShowsEveryDetection(t *testing.T) {
 	kinds := []string{"path-late", "path-lost", "communication-lost", "alarm-storm", "closed-around-the-clock", "unknown-account"}
 	see(t, ctx, "a detection is on the page", chromedp.WaitVisible(`[data-testid="detection-row"]`))
 	seen := map[string]bool{}
-	all := eventually(2*time.Minute, func() bool {
+	all := eventually(startPatience, func() bool {
 		for _, kind := range in.detectionKinds() {
 			seen[kind] = true
 		}

@@ -199,7 +199,7 @@ func (c *centre) nameTaken(first *roleUnderTest, what string) {
 	case err := <-second.ended:
 		second.ended <- err
 		gone, left = left, gone
-	case <-time.After(time.Minute):
+	case <-time.After(startPatience):
 		c.t.Fatalf("two processes run as %s\n%s%s", first.name, c, second.out)
 	}
 	code, last := gone.awaitEnd()
