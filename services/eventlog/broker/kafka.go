@@ -136,7 +136,8 @@ func (k *Kafka) file(name string) string { return filepath.Join(k.cfg.Data, name
 // storage formatted.
 func (k *Kafka) prepare(ctx context.Context) error {
 	for _, port := range []int{k.cfg.Port, k.cfg.ControllerPort} {
-		if err := ports.Check("tcp", loopback(port)); err != nil {
+		// A Kafka that was killed with its parent may still hold them for a moment.
+		if err := ports.Await(ctx, "tcp", loopback(port)); err != nil {
 			return fmt.Errorf("kafka: %w: stop that process, or choose another with --kafka-port", err)
 		}
 	}

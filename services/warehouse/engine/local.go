@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/open-vigie/vigie/services/internal/child"
+	"github.com/open-vigie/vigie/services/internal/ports"
 )
 
 // The passwords of the engine's users come by environment: arguments show in ps.
@@ -104,7 +105,11 @@ func NewChild(cfg ChildConfig) (*Local, error) {
 
 // reserve finds out whether the port is free now, or which one is.
 func reserve(port int) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	// An engine that was killed with its parent may still hold it for a moment; one
+	// that lives is ended later, or named.
+	_ = ports.Await(context.Background(), "tcp", at)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", at)
 	if err != nil {
 		return "", fmt.Errorf("the ClickHouse port %d is not free: stop what uses it, or give another --clickhouse-port (0 for any): %w", port, err)
 	}
