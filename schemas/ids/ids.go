@@ -42,14 +42,17 @@ func Parse(s string) (ID, error) {
 // Event is the id of what a writer took: unique per receipt by (boot,
 // partition, counter), spread evenly because incident ids show its first 65 bits.
 func Event(boot []byte, partition int32, counter uint64) ID {
-	h := sha256.New()
-	h.Write([]byte("vigie event\x00"))
-	h.Write(boot)
-	var b [12]byte
-	binary.BigEndian.PutUint32(b[:4], uint32(partition))
-	binary.BigEndian.PutUint64(b[4:], counter)
-	h.Write(b[:])
-	return ID(h.Sum(nil)[:Size])
+	var room [64]byte
+	b := append(append(room[:0], "vigie event\x00"...), boot...)
+	b = binary.BigEndian.AppendUint32(b, uint32(partition))
+	return sum(binary.BigEndian.AppendUint64(b, counter))
+}
+
+// sum is the first 16 bytes of SHA-256. What is hashed is laid out in one piece
+// first: on the stack, where it is short, the hash allocates nothing.
+func sum(b []byte) ID {
+	full := sha256.Sum256(b)
+	return ID(full[:Size])
 }
 
 // Act is the id of a person's act: the same for the same user, idempotency key
@@ -60,30 +63,24 @@ func Act(user, idempotencyKey, act string) ID {
 
 // Hash is the first 16 bytes of SHA-256 over the parts, each with its length.
 func Hash(parts ...string) ID {
-	h := sha256.New()
-	var n [8]byte
+	var room [128]byte
+	b := room[:0]
 	for _, p := range parts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
+		b = append(binary.BigEndian.AppendUint64(b, uint64(len(p))), p...)
 	}
-	return ID(h.Sum(nil)[:Size])
+	return sum(b)
 }
 
 // Fingerprint recognises a retransmission: site, sequence, token, data and
 // extended data, without stamp, receiver, line, path or CRC.
 func Fingerprint(site uint64, seq uint32, token string, data []byte, xdata []byte) ID {
-	h := sha256.New()
-	var b [28]byte
-	binary.BigEndian.PutUint64(b[:8], site)
-	binary.BigEndian.PutUint32(b[8:12], seq)
-	binary.BigEndian.PutUint64(b[12:20], uint64(len(token)))
-	binary.BigEndian.PutUint64(b[20:28], uint64(len(data)))
-	h.Write(b[:])
-	h.Write([]byte(token))
-	h.Write(data)
-	h.Write(xdata)
-	return ID(h.Sum(nil)[:Size])
+	var room [256]byte
+	b := binary.BigEndian.AppendUint64(room[:0], site)
+	b = binary.BigEndian.AppendUint32(b, seq)
+	b = binary.BigEndian.AppendUint64(b, uint64(len(token)))
+	b = binary.BigEndian.AppendUint64(b, uint64(len(data)))
+	b = append(append(append(b, token...), data...), xdata...)
+	return sum(b)
 }
 
 // Account returns the normal form of an account: upper case.

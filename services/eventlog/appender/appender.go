@@ -252,7 +252,18 @@ func (a *Appender) stop() {
 // replicas have the record, or with what went wrong. done must not block, nor
 // call this appender. Append itself never waits for Kafka.
 func (a *Appender) Append(site uint64, build func(id ids.ID, receivedAtMS int64) *vigiev1.LogRecord, done func(error)) error {
-	err := a.parts[topics.PartitionOf(site, a.cfg.Partitions)].event(site, build, done)
+	err := a.parts[topics.PartitionOf(site, a.cfg.Partitions)].build(site, build, done)
+	if err != nil {
+		a.metrics.refused(err)
+	}
+	return err
+}
+
+// AppendEvent is Append for an event that its caller has encoded already, a
+// vigiev1.Event without id and received_at, which are given to it here. event may
+// be used again once AppendEvent returns.
+func (a *Appender) AppendEvent(site uint64, event []byte, done func(error)) error {
+	err := a.parts[topics.PartitionOf(site, a.cfg.Partitions)].event(site, event, done)
 	if err != nil {
 		a.metrics.refused(err)
 	}

@@ -15,6 +15,9 @@ type metrics struct {
 	seconds      *prometheus.HistogramVec
 	polls        prometheus.Counter
 	stalledBeats prometheus.Counter
+	// durable are the children for events, which are counted at the speed of the wire.
+	durable        prometheus.Counter
+	durableSeconds prometheus.Observer
 }
 
 // RegisterMetrics registers what an appender counts, for the page that lists it.
@@ -38,6 +41,7 @@ func newMetrics(reg prometheus.Registerer, writer string) (*metrics, error) {
 		stalledBeats: prometheus.NewCounter(prometheus.CounterOpts{ConstLabels: labels,
 			Name: "vigie_appender_beats_delayed_total", Help: "Beats that were due while as many as allowed were in flight."}),
 	}
+	m.durable, m.durableSeconds = m.records.WithLabelValues(kindEvent, "durable"), m.seconds.WithLabelValues(kindEvent)
 	if reg == nil {
 		return m, nil
 	}
@@ -51,6 +55,11 @@ func newMetrics(reg prometheus.Registerer, writer string) (*metrics, error) {
 func (m *metrics) appended(kind string, ms int64, err error) {
 	if err != nil {
 		m.records.WithLabelValues(kind, "failed").Inc()
+		return
+	}
+	if kind == kindEvent {
+		m.durable.Inc()
+		m.durableSeconds.Observe(float64(ms) / 1000)
 		return
 	}
 	m.records.WithLabelValues(kind, "durable").Inc()

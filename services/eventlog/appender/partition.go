@@ -82,35 +82,67 @@ func (p *partition) stamp() int64 {
 	return p.lastMS
 }
 
-func (p *partition) event(site uint64, build func(ids.ID, int64) *vigiev1.LogRecord, done func(error)) error {
+// build appends the record that build makes.
+func (p *partition) build(site uint64, build func(ids.ID, int64) *vigiev1.LogRecord, done func(error)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.open {
-		return ErrNotRunning
-	}
-	if p.events.Load() >= maxEvents || p.eventBytes.Load() >= p.a.eventBytesBudget() {
-		return ErrBusy
+	if err := p.room(); err != nil {
+		return err
 	}
 	p.counter++
 	at := p.stamp()
 	record := build(ids.Event(p.a.boot, p.id, p.counter), at)
 	record.Version = logVersion
-	value, err := deterministic.Marshal(record)
+	x := newSiteRecord()
+	value, err := deterministic.MarshalAppend(x.record.Value[:0], record)
+	x.record.Value = value
 	if err != nil {
 		return fmt.Errorf("encoding a record of %s: %w", ids.Site(site), err)
 	}
-	if len(value) > MaxRecordBytes {
-		return fmt.Errorf("%w: %d bytes of %s, at most %d", ErrTooLarge, len(value), ids.Site(site), MaxRecordBytes)
+	if err := fits(site, len(value)); err != nil {
+		return err
 	}
-	size := int64(len(value))
-	p.events.Add(1)
-	p.eventBytes.Add(size)
-	p.produce(at, topics.SiteKey(site), value, "", func(err error) {
-		p.events.Add(-1)
-		p.eventBytes.Add(-size)
-		p.a.metrics.appended(kindEvent, p.a.clock.nowMS()-at, err)
-		done(err)
-	})
+	x.send(p, site, at, done)
+	return nil
+}
+
+// event appends an event that is encoded but for its id and received_at.
+func (p *partition) event(site uint64, event []byte, done func(error)) error {
+	if err := fits(site, len(event)+recordFrame); err != nil {
+		return err
+	}
+	x := newSiteRecord()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.room(); err != nil {
+		x.free()
+		return err
+	}
+	p.counter++
+	at := p.stamp()
+	x.record.Value = appendRecord(x.record.Value[:0], ids.Event(p.a.boot, p.id, p.counter), at, event)
+	x.send(p, site, at, done)
+	return nil
+}
+
+// recordFrame covers what appendRecord puts around an event.
+const recordFrame = 64
+
+// room tells whether an event may be taken; the caller holds mu.
+func (p *partition) room() error {
+	switch {
+	case !p.open:
+		return ErrNotRunning
+	case p.events.Load() >= maxEvents, p.eventBytes.Load() >= p.a.eventBytesBudget():
+		return ErrBusy
+	}
+	return nil
+}
+
+func fits(site uint64, size int) error {
+	if size > MaxRecordBytes {
+		return fmt.Errorf("%w: %d bytes of %s, at most %d", ErrTooLarge, size, ids.Site(site), MaxRecordBytes)
+	}
 	return nil
 }
 
@@ -186,7 +218,7 @@ func (p *partition) produceBeat(now int64, b *vigiev1.Beat, piece []poll, unansw
 	if err != nil {
 		panic(fmt.Sprintf("appender: a beat does not encode: %v", err)) // names are checked valid UTF-8 by New
 	}
-	p.produce(now, nil, value, kindBeat, answer)
+	p.produce(now, value, kindBeat, answer)
 }
 
 func (p *partition) piece(polls []poll) *vigiev1.Beat {
@@ -263,25 +295,23 @@ func (p *partition) life(r *vigiev1.ReceiverLife) {
 	if err != nil {
 		panic(fmt.Sprintf("appender: receiver life does not encode: %v", err))
 	}
-	p.produce(now, nil, value, kindLife, func(err error) {
+	p.produce(now, value, kindLife, func(err error) {
 		p.a.metrics.appended(kindLife, p.a.clock.nowMS()-now, err)
 	})
 }
 
-// produce hands a record to the client inside the critical section. Its context
-// never ends: an append whose outcome is unknown could make a later answer a lie.
-func (p *partition) produce(atMS int64, key, value []byte, kind string, answer func(error)) {
+// produce hands a record of no site to the client inside the critical section, as
+// siteRecord.send does those of sites.
+func (p *partition) produce(atMS int64, value []byte, kind string, answer func(error)) {
 	r := &kgo.Record{
-		Topic: p.a.topic, Partition: p.id, Key: key, Value: value, Timestamp: time.UnixMilli(atMS),
-	}
-	if kind != "" {
-		r.Headers = []kgo.RecordHeader{{Key: topics.HeaderKind, Value: []byte(kind)}}
+		Topic: p.a.topic, Partition: p.id, Value: value, Timestamp: time.UnixMilli(atMS),
+		Headers: []kgo.RecordHeader{{Key: topics.HeaderKind, Value: []byte(kind)}},
 	}
 	p.a.flying.Add(1)
 	p.a.client.TryProduce(context.Background(), r, func(_ *kgo.Record, err error) {
 		defer p.a.flying.Done()
 		if err != nil {
-			err = fmt.Errorf("appending to partition %d of %s: %w", p.id, p.a.topic, err)
+			err = p.failed(err)
 		}
 		answer(err)
 	})
