@@ -1,0 +1,103 @@
+package siege
+
+import (
+	"net"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/receiver"
+)
+
+// wardConfig is what stands around a receiver.
+type wardConfig struct {
+	panels      int
+	connections int
+	limits      receiver.Limits
+	fleet       fleetConfig
+	// nice of the panels' process and the receiver's.
+	nice int
+}
+
+// ward is a receiver and its panels, a process each.
+type ward struct {
+	t testing.TB
+	doors
+	receiver, panels *process
+	ledger           string
+	asking           sync.Mutex
+}
+
+// newWard declares the panels, and starts the receiver and them.
+func newWard(t testing.TB, kafka eventlog.Config, cfg wardConfig) *ward {
+	t.Helper()
+	bind(t, kafka, cfg.panels)
+	w := &ward{t: t, ledger: filepath.Join(t.TempDir(), "acknowledged")}
+	w.receiver = spawn(t, "receiver", receiverConfig{Brokers: kafka.Brokers, Keys: t.TempDir(), Connections: cfg.connections, Limits: cfg.limits}, &w.doors, cfg.nice)
+	f := cfg.fleet
+	f.doors, f.Panels, f.Ledger = w.doors, cfg.panels, w.ledger
+	w.panels = spawn(t, "panels", f, nil, cfg.nice)
+	return w
+}
+
+// facts asks the receiver's process what it is made of.
+func (w *ward) facts() (f facts) {
+	w.t.Helper()
+	w.asking.Lock()
+	defer w.asking.Unlock()
+	w.receiver.ask("facts", nil, &f)
+	return f
+}
+
+// heap writes the receiver's heap to a file.
+func (w *ward) heap(path string) {
+	w.t.Helper()
+	w.asking.Lock()
+	defer w.asking.Unlock()
+	w.receiver.ask("heap", path, nil)
+}
+
+// compare looks for each acknowledged alarm in the log, and says how many there were
+// and how many are missing. Copies of one frame must carry one fingerprint.
+func (w *ward) compare(kafka eventlog.Config) (ledger, missing int) {
+	w.t.Helper()
+	found := readLog(w.t, kafka)
+	lines := ledgerLines(w.t, w.ledger)
+	for _, alarm := range lines {
+		switch len(found[alarm]) {
+		case 0:
+			missing++
+		case 1:
+		default:
+			w.t.Errorf("copies of the alarm %s have %d fingerprints", alarm, len(found[alarm]))
+		}
+	}
+	return len(lines), missing
+}
+
+// await asks until the condition holds.
+func await(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for !holds() {
+		select {
+		case <-again.C:
+		case <-late.C:
+			t.Fatalf("waited %s for %s", patience, what)
+		}
+	}
+}
+
+func splitAddr(addr string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err == nil {
+		port, err = strconv.Atoi(text)
+	}
+	return host, port, err
+}
