@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,9 +24,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/open-vigie/vigie/schemas/packed"
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/processor/snapshot"
 )
 
 // tally is a small fold with all that can go wrong in an engine: outputs on
@@ -35,6 +39,35 @@ type tally struct {
 }
 
 func newTally() Fold { return &tally{events: map[uint64]uint64{}, heard: map[uint64]int64{}} }
+
+// Snapshot copies the maps: small ones.
+func (f *tally) Snapshot() Frozen { return &tally{maps.Clone(f.events), maps.Clone(f.heard)} }
+
+func (f *tally) Next(c *packed.Coder) bool {
+	f.pack(c)
+	return false
+}
+
+func (f *tally) Restore(c *packed.Coder) error {
+	f.pack(c)
+	return c.End()
+}
+
+func (f *tally) pack(c *packed.Coder) {
+	events, heard := slices.Sorted(maps.Keys(f.events)), slices.Sorted(maps.Keys(f.heard))
+	packed.List(c, &events, func(site *uint64) {
+		packed.Uint(c, site)
+		n := f.events[*site]
+		packed.Uint(c, &n)
+		f.events[*site] = n
+	})
+	packed.List(c, &heard, func(site *uint64) {
+		packed.Uint(c, site)
+		at := f.heard[*site]
+		packed.Int(c, &at)
+		f.heard[*site] = at
+	})
+}
 
 func (f *tally) Version() uint32 { return 1 }
 func (f *tally) Counts() Counts  { return Counts{Sites: uint64(len(f.events))} }
@@ -100,6 +133,18 @@ type world struct {
 	rng     *rand.Rand
 	now     int64
 	seq     uint64
+	// snapshots are taken as often as can be.
+	snapshots Snapshots
+	// store wraps the topic's store of an instance; nil takes it as it is.
+	store func(instance string, topic snapshot.Store) snapshot.Store
+}
+
+func (w *world) storeOf(instance string, cfg eventlog.Config) snapshot.Store {
+	topic := snapshot.NewTopic(cfg, w.log(instance))
+	if w.store == nil {
+		return topic
+	}
+	return w.store(instance, topic)
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -135,7 +180,7 @@ func worldOn(t *testing.T, seed uint64, dial dial, brokers ...kfake.Opt) *world 
 	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), cfg.Group(eventlog.GroupProcessor), zero); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000}
+	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000, snapshots: Snapshots{Every: time.Millisecond}}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -262,7 +307,8 @@ func (w *world) start(name string) *instance {
 		}
 		return watcher{c, in}, err
 	}), kgo.RetryTimeout(500 * time.Millisecond)}
-	p, err := New(Config{Instance: name, NewFold: newTally, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond}, Deps{Log: w.log(name), Kafka: cfg})
+	p, err := New(Config{Instance: name, NewFold: newTally, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond, Snapshots: w.snapshots},
+		Deps{Log: w.log(name), Kafka: cfg, Store: w.storeOf(name, cfg)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -310,7 +356,7 @@ func (w *world) read(topic string, p int32) []*kgo.Record {
 	opts := append(w.cfg.ReaderOpts(quiet()), kgo.KeepControlRecords())
 	ctx, done := context.WithTimeout(w.t.Context(), 20*time.Second)
 	defer done()
-	err = readRange(ctx, opts, full, p, 0, end.Offset, func(r *kgo.Record) error {
+	err = eventlog.ReadRange(ctx, opts, full, p, 0, end.Offset, func(r *kgo.Record) error {
 		if !r.Attrs.IsControl() {
 			records = append(records, r)
 		}
