@@ -133,6 +133,7 @@ type world struct {
 	rng     *rand.Rand
 	now     int64
 	seq     uint64
+	newFold func() Fold
 	// snapshots are taken as often as can be.
 	snapshots Snapshots
 	// store wraps the topic's store of an instance; nil takes it as it is.
@@ -180,7 +181,7 @@ func worldOn(t *testing.T, seed uint64, dial dial, brokers ...kfake.Opt) *world 
 	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), cfg.Group(eventlog.GroupProcessor), zero); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000, snapshots: Snapshots{Every: time.Millisecond}}
+	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), newFold: newTally, now: 1_700_000_000_000, snapshots: Snapshots{Every: time.Millisecond}}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -239,6 +240,7 @@ func (w *world) produce(r *kgo.Record) {
 
 // instance is a processor whose network can be cut: to Kafka, that is kill -9.
 type instance struct {
+	p    *Processor
 	stop context.CancelFunc
 	done chan error
 	cut  *atomic.Bool
@@ -307,13 +309,13 @@ func (w *world) start(name string) *instance {
 		}
 		return watcher{c, in}, err
 	}), kgo.RetryTimeout(500 * time.Millisecond)}
-	p, err := New(Config{Instance: name, NewFold: newTally, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond, Snapshots: w.snapshots},
+	p, err := New(Config{Instance: name, NewFold: w.newFold, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond, Snapshots: w.snapshots},
 		Deps{Log: w.log(name), Kafka: cfg, Store: w.storeOf(name, cfg)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	in.stop = stop
+	in.p, in.stop = p, stop
 	go func() { in.done <- p.Run(ctx) }()
 	w.t.Cleanup(in.kill)
 	return in
@@ -414,6 +416,35 @@ func (w *world) check() {
 					w.t.Errorf("%s partition %d: output %d differs from the oracle's", topic, p, i)
 					break
 				}
+			}
+		}
+	}
+	w.checkStates()
+}
+
+// checkStates restores each partition as its next owner would, twice, and
+// compares its state with the oracle's: clocks, chain, timers, fold.
+func (w *world) checkStates() {
+	w.t.Helper()
+	p, err := New(Config{Instance: "looks-only", NewFold: newTally}, Deps{Log: quiet(), Kafka: w.cfg})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for n := range int32(testPartitions) {
+		want := newPartition(n, newTally())
+		for _, r := range w.read(topics.Events, n) {
+			if err := want.apply(r); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		want.drop(want.next)
+		for range 2 {
+			got, err := p.restore(w.t.Context(), n, nil)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if got.freeze().hash() != want.freeze().hash() {
+				w.t.Errorf("partition %d: the state restored is not the oracle's", n)
 			}
 		}
 	}

@@ -73,7 +73,7 @@ func (s *topicStore) records() (out []*kgo.Record) {
 
 func (s *topicStore) altered(change func(string, []byte) []byte) kind {
 	other := newTopicStore(s.t)
-	cl, err := other.writer()
+	cl, err := other.writer(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -370,7 +370,7 @@ func writersDoNotCollide(t *testing.T, s kind) {
 func TestATopicCutOffIsSeen(t *testing.T) {
 	s := newTopicStore(t)
 	name, next := written(t, s, 10), written(t, s, 20)
-	cl, err := s.writer()
+	cl, err := s.writer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

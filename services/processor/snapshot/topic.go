@@ -42,14 +42,24 @@ func prefix(name *vigiev1.Snapshot) string {
 }
 
 // writer is a client of its own for each piece of work: one that failed half-way
-// leaves nothing behind that could come later.
-func (t *Topic) writer() (*kgo.Client, error) {
-	return kgo.NewClient(append(t.cfg.IngestOpts(t.log), kgo.MaxBufferedRecords(writeAhead))...)
+// leaves nothing behind that could come later. It asks for its producer id first:
+// while brokers refuse connections, a client with records to send but no id asks
+// for one again and again without a pause.
+func (t *Topic) writer(ctx context.Context) (*kgo.Client, error) {
+	cl, err := kgo.NewClient(append(t.cfg.IngestOpts(t.log), kgo.MaxBufferedRecords(writeAhead))...)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := cl.ProducerID(ctx); err != nil {
+		cl.Close()
+		return nil, fmt.Errorf("begin to write to %s: %w", t.topic(), err)
+	}
+	return cl, nil
 }
 
 // Write implements Store.
 func (t *Topic) Write(ctx context.Context, name *vigiev1.Snapshot, frames iter.Seq[[]byte]) error {
-	cl, err := t.writer()
+	cl, err := t.writer(ctx)
 	if err != nil {
 		return err
 	}
@@ -161,7 +171,7 @@ func (t *Topic) Remove(ctx context.Context, names []*vigiev1.Snapshot) error {
 }
 
 func (t *Topic) bury(ctx context.Context, partition int32, keys []string) error {
-	cl, err := t.writer()
+	cl, err := t.writer(ctx)
 	if err != nil {
 		return err
 	}
