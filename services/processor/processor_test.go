@@ -134,6 +134,8 @@ type world struct {
 	now     int64
 	seq     uint64
 	newFold func() Fold
+	// patience is how long settled waits.
+	patience time.Duration
 	// snapshots are taken as often as can be.
 	snapshots Snapshots
 	// store wraps the topic's store of an instance; nil takes it as it is.
@@ -181,7 +183,7 @@ func worldOn(t *testing.T, seed uint64, dial dial, brokers ...kfake.Opt) *world 
 	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), cfg.Group(eventlog.GroupProcessor), zero); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), newFold: newTally, now: 1_700_000_000_000, snapshots: Snapshots{Every: time.Millisecond}}
+	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), newFold: newTally, patience: time.Minute, now: 1_700_000_000_000, snapshots: Snapshots{Every: time.Millisecond}}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -375,7 +377,7 @@ func (w *world) settled() {
 	w.t.Helper()
 	adm := kadm.NewClient(w.cl)
 	topic := w.cfg.Topic(topics.Events)
-	deadline, done := context.WithTimeout(w.t.Context(), 60*time.Second)
+	deadline, done := context.WithTimeout(w.t.Context(), w.patience)
 	defer done()
 	for {
 		ends, err := adm.ListEndOffsets(deadline, topic)
