@@ -86,12 +86,15 @@ func (f *Fold) Restore(c *packed.Coder) error {
 		w := sitePacker{Coder: c}
 		for c.Left() > 0 {
 			var s site
+			before := f.sites.count()
 			w.one(&s)
-			f.checkRestored(c, &s)
-			if c.Err() != nil {
+			if f.checkRestored(c, &s); c.Err() != nil {
 				break
 			}
 			f.sites.add(s)
+			if f.sites.count() == before {
+				c.Fail("alarm: site %d stands twice", s.number)
+			}
 		}
 	default:
 		c.Fail("alarm: a snapshot's piece has the unknown kind %d", kind)
@@ -112,9 +115,6 @@ func (f *Fold) checkRestored(c *packed.Coder, s *site) {
 			c.Fail("alarm: site %d has a path of group %d of %d", s.number, p.group, len(f.groups.list))
 		}
 	})
-	if f.sites.find(s.number) != nil {
-		c.Fail("alarm: site %d stands twice", s.number)
-	}
 }
 
 // packHead walks over what the sites share. Figures follow from the policy.

@@ -1,7 +1,7 @@
 package processor
 
 import (
-	"fmt"
+	"iter"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -24,13 +24,12 @@ type Replayer struct{ p *partition }
 // NewReplayer begins at the first record of a partition, with an empty fold.
 func NewReplayer(number int32, fold Fold) *Replayer { return &Replayer{newPartition(number, fold)} }
 
-// RestoreReplayer begins where the frames of a state were frozen.
-func RestoreReplayer(number int32, fold Fold, frames [][]byte) (*Replayer, error) {
+// RestoreReplayer begins where a state was frozen. read hands its frames on, in
+// order, as a store does.
+func RestoreReplayer(number int32, fold Fold, read func(take func(frame []byte) error) error) (*Replayer, error) {
 	p := newPartition(number, fold)
-	for i, frame := range frames {
-		if err := p.takeFrame(frame); err != nil {
-			return nil, fmt.Errorf("frame %d of the state: %w", i, err)
-		}
+	if err := read(p.takeRead); err != nil {
+		return nil, err
 	}
 	return &Replayer{p}, p.restored()
 }
@@ -55,14 +54,7 @@ func (r *Replayer) Take() []*kgo.Record {
 	return outputs
 }
 
-// Freeze freezes the state as it is now, when all outputs were taken; what it
-// returns encodes it, at any later time, once.
-func (r *Replayer) Freeze() (frames func() [][]byte) {
-	z := r.p.freeze()
-	return func() (out [][]byte) {
-		for frame := range z.frames() {
-			out = append(out, append([]byte(nil), frame...))
-		}
-		return out
-	}
-}
+// Freeze freezes the state as it is now, when all outputs were taken. What it
+// returns are the frames, encoded when they are asked for, once, in any
+// goroutine; each is good until the next.
+func (r *Replayer) Freeze() iter.Seq[[]byte] { return r.p.freeze().frames() }

@@ -442,6 +442,17 @@ func TestEveryPartOfAPartitionIsInItsState(t *testing.T) {
 	}
 }
 
+func handing(frames [][]byte) func(func([]byte) error) error {
+	return func(take func([]byte) error) error {
+		for _, frame := range frames {
+			if err := take(frame); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 func TestWhatIsNoStateOfThisPartitionIsRefused(t *testing.T) {
 	of := func(number int32, fold Fold) (frames [][]byte) {
 		p := newPartition(number, fold)
@@ -452,7 +463,7 @@ func TestWhatIsNoStateOfThisPartitionIsRefused(t *testing.T) {
 		return frames
 	}
 	good := of(3, newTally())
-	if _, err := RestoreReplayer(3, newTally(), good); err != nil {
+	if _, err := RestoreReplayer(3, newTally(), handing(good)); err != nil {
 		t.Fatal(err)
 	}
 	for name, frames := range map[string][][]byte{
@@ -460,7 +471,7 @@ func TestWhatIsNoStateOfThisPartitionIsRefused(t *testing.T) {
 		"without a head": good[1:], "two heads": {good[0], good[0]}, "without its timers": {good[0], good[2]},
 		"an empty frame": {good[0], {}}, "a frame of no kind": {good[0], {9}}, "nothing": nil,
 	} {
-		if _, err := RestoreReplayer(3, newTally(), frames); err == nil {
+		if _, err := RestoreReplayer(3, newTally(), handing(frames)); err == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}

@@ -12,7 +12,9 @@ import (
 	"github.com/open-vigie/vigie/services/processor/foldtest"
 )
 
-func newFold() processor.Fold { return New(slog.New(slog.NewTextHandler(io.Discard, nil)))() }
+var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func newFold() processor.Fold { return New(discard)() }
 
 func TestTheFoldOfSitesConforms(t *testing.T) {
 	foldtest.Conform(t, newFold, foldtest.History)

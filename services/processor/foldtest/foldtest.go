@@ -6,6 +6,7 @@ package foldtest
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -45,7 +46,7 @@ func fold(t *rapid.T, r *processor.Replayer, records []*kgo.Record) run {
 	if err := r.Apply(records...); err != nil {
 		t.Fatal(err)
 	}
-	return run{r.Take(), r.Freeze()()}
+	return run{r.Take(), frames(r.Freeze())}
 }
 
 func deterministic(t *rapid.T, newFold func() processor.Fold, records []*kgo.Record) {
@@ -61,11 +62,11 @@ func snapshotIsReplay(t *rapid.T, newFold func() processor.Fold, records []*kgo.
 	before := fold(t, live, records[:cut])
 	frozen := live.Freeze()
 	after := fold(t, live, records[cut:])
-	frames := frozen()
-	if err := sameFrames(frames, before.state); err != nil {
+	late := frames(frozen)
+	if err := sameFrames(late, before.state); err != nil {
 		t.Fatalf("the frozen state moved with the fold: %v", err)
 	}
-	after.mustEqual(t, fold(t, restore(t, newFold, frames), records[cut:]))
+	after.mustEqual(t, fold(t, restore(t, newFold, late), records[cut:]))
 }
 
 func batchesDoNotShow(t *rapid.T, newFold func() processor.Fold, records []*kgo.Record) {
@@ -85,7 +86,7 @@ func batchesDoNotShow(t *rapid.T, newFold func() processor.Fold, records []*kgo.
 func restoresAreEqual(t *rapid.T, newFold func() processor.Fold, records []*kgo.Record) {
 	state := fold(t, processor.NewReplayer(partition, newFold()), records).state
 	for range 2 {
-		if err := sameFrames(restore(t, newFold, state).Freeze()(), state); err != nil {
+		if err := sameFrames(frames(restore(t, newFold, state).Freeze()), state); err != nil {
 			t.Fatalf("a restored state is not the one frozen: %v", err)
 		}
 	}
@@ -100,20 +101,40 @@ func damageIsAnError(t *rapid.T, newFold func() processor.Fold, records []*kgo.R
 	at := rapid.IntRange(0, len(state[i])-1).Draw(t, "at")
 	if rapid.Bool().Draw(t, "cut") {
 		damaged[i] = state[i][:at]
-		if _, err := processor.RestoreReplayer(partition, newFold(), damaged); err == nil {
+		if _, err := processor.RestoreReplayer(partition, newFold(), in(damaged)); err == nil {
 			t.Fatalf("frame %d cut off at %d of %d was taken", i, at, len(state[i]))
 		}
 		return
 	}
 	damaged[i] = bytes.Clone(state[i])
 	damaged[i][at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-	if r, err := processor.RestoreReplayer(partition, newFold(), damaged); err == nil {
-		r.Freeze()()
+	if r, err := processor.RestoreReplayer(partition, newFold(), in(damaged)); err == nil {
+		frames(r.Freeze())
 	}
 }
 
-func restore(t *rapid.T, newFold func() processor.Fold, frames [][]byte) *processor.Replayer {
-	r, err := processor.RestoreReplayer(partition, newFold(), frames)
+// frames keeps a state.
+func frames(state iter.Seq[[]byte]) (out [][]byte) {
+	for frame := range state {
+		out = append(out, bytes.Clone(frame))
+	}
+	return out
+}
+
+// in hands a state on, as a store does.
+func in(state [][]byte) func(func([]byte) error) error {
+	return func(take func([]byte) error) error {
+		for i, frame := range state {
+			if err := take(frame); err != nil {
+				return fmt.Errorf("frame %d: %w", i, err)
+			}
+		}
+		return nil
+	}
+}
+
+func restore(t *rapid.T, newFold func() processor.Fold, state [][]byte) *processor.Replayer {
+	r, err := processor.RestoreReplayer(partition, newFold(), in(state))
 	if err != nil {
 		t.Fatal(err)
 	}
