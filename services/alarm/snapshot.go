@@ -84,8 +84,9 @@ func (f *Fold) Restore(c *packed.Coder) error {
 		f.refigure()
 	case pieceSites:
 		w := sitePacker{Coder: c}
+		var s site
 		for c.Left() > 0 {
-			var s site
+			s = site{}
 			before := f.sites.count()
 			w.one(&s)
 			if f.checkRestored(c, &s); c.Err() != nil {

@@ -32,13 +32,36 @@ func Bounds(ctx context.Context, adm *kadm.Client, topic string, number int32) (
 // ReadRange hands each record of [from, to) to f, in order, through a client of
 // its own made with opts. It ends early with f's error.
 func ReadRange(ctx context.Context, opts []kgo.Opt, topic string, number int32, from, to int64, f func(*kgo.Record) error) error {
-	cl, err := kgo.NewClient(append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
-		topic: {number: kgo.NewOffset().At(from)},
-	}))...)
+	cl, err := readerAt(opts, topic, number, from)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
+	return readTo(ctx, cl, from, to, f)
+}
+
+// ReadToEnd is ReadRange to the high watermark as it stands now. A from that the
+// log does not hold any more is kerr.OffsetOutOfRange.
+func ReadToEnd(ctx context.Context, opts []kgo.Opt, topic string, number int32, from int64, f func(*kgo.Record) error) error {
+	cl, err := readerAt(opts, topic, number, from)
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	_, end, err := Bounds(ctx, kadm.NewClient(cl), topic, number)
+	if err != nil {
+		return err
+	}
+	return readTo(ctx, cl, from, end, f)
+}
+
+func readerAt(opts []kgo.Opt, topic string, number int32, from int64) (*kgo.Client, error) {
+	return kgo.NewClient(append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+		topic: {number: kgo.NewOffset().At(from)},
+	}))...)
+}
+
+func readTo(ctx context.Context, cl *kgo.Client, from, to int64, f func(*kgo.Record) error) error {
 	for next := from; next < to; {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -174,8 +175,23 @@ func (l *bench) write(b *testing.B, r *processor.Replayer) *vigiev1.Snapshot {
 	return name
 }
 
+// cpu reports what this process took of the cores: on a busy machine the truer
+// figure. (Kafka is another process.)
+func cpu(b *testing.B) func() {
+	used := func() int64 {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return u.Utime.Nano() + u.Stime.Nano()
+	}
+	before := used()
+	return func() { b.ReportMetric(float64(used()-before)/float64(b.N)/1e6, "cpu-ms/op") }
+}
+
 func (l *bench) raw(b *testing.B) {
 	b.SetBytes(int64(l.name.Bytes))
+	defer cpu(b)()
 	for b.Loop() {
 		n := 0
 		err := eventlog.ReadRange(b.Context(), l.cfg.ReaderOpts(discard), l.cfg.Topic(topics.Snapshots), 0, l.name.Start, l.name.Start+int64(l.name.Chunks), func(r *kgo.Record) error {
@@ -191,6 +207,7 @@ func (l *bench) raw(b *testing.B) {
 
 func (l *bench) fromSnapshot(b *testing.B) {
 	b.SetBytes(int64(l.name.Bytes))
+	defer cpu(b)()
 	for b.Loop() {
 		fold := newFold()
 		_, err := processor.RestoreReplayer(0, fold, func(take func([]byte) error) error { return l.store().Read(b.Context(), l.name, take) })
@@ -201,6 +218,7 @@ func (l *bench) fromSnapshot(b *testing.B) {
 }
 
 func (l *bench) fromLog(b *testing.B) {
+	defer cpu(b)()
 	for b.Loop() {
 		fold := newFold()
 		r := processor.NewReplayer(0, fold)
@@ -218,6 +236,7 @@ func (l *bench) fromLog(b *testing.B) {
 // take is one snapshot: the stop of the partition, and all the rest beside it.
 func (l *bench) take(b *testing.B) {
 	r := l.folded(b)
+	defer cpu(b)()
 	var stop time.Duration
 	for b.Loop() {
 		start := time.Now()

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/open-vigie/vigie/schemas/ids"
@@ -112,16 +113,8 @@ var errWhole = errors.New("the snapshot is whole")
 
 // Read implements Store.
 func (t *Topic) Read(ctx context.Context, name *vigiev1.Snapshot, f func([]byte) error) error {
-	partition := int32(name.GetPartition())
-	start, end, err := t.bounds(ctx, partition)
-	if err != nil {
-		return err
-	}
-	if name.GetStart() >= end {
-		return unusable("%s partition %d ends at %d, before its start %d", t.topic(), partition, end, name.GetStart())
-	}
 	j, own := join(f), prefix(name)
-	err = eventlog.ReadRange(ctx, t.cfg.ReaderOpts(t.log), t.topic(), partition, max(start, name.GetStart()), end, func(r *kgo.Record) error {
+	err := eventlog.ReadToEnd(ctx, t.cfg.ReaderOpts(t.log), t.topic(), int32(name.GetPartition()), name.GetStart(), func(r *kgo.Record) error {
 		part, ours := strings.CutPrefix(string(r.Key), own)
 		switch {
 		case !ours:
@@ -138,10 +131,12 @@ func (t *Topic) Read(ctx context.Context, name *vigiev1.Snapshot, f func([]byte)
 		}
 		return unusable("chunk %d is missing, %s stands in its place", j.chunks, part)
 	})
-	if errors.Is(err, errWhole) {
+	switch {
+	case errors.Is(err, errWhole):
 		return nil
-	}
-	if err == nil {
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return unusable("%s does not hold its start %d", t.topic(), name.GetStart())
+	case err == nil:
 		return unusable("it has no manifest behind %d chunks", j.chunks)
 	}
 	return err
