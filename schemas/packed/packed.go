@@ -186,7 +186,7 @@ func (c *Coder) Array(v []byte) {
 }
 
 // maxAhead bounds what a list allocates before its items were read.
-const maxAhead = 64
+const maxAhead = 4_096
 
 // List walks over a list, item by item; an empty one is read as nil.
 func List[T any](c *Coder, list *[]T, item func(*T)) {

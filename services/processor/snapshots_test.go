@@ -1,10 +1,14 @@
 package processor
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"iter"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -438,6 +442,50 @@ func TestEveryPartOfAPartitionIsInItsState(t *testing.T) {
 	for _, pair := range [][2]any{{got.clock, want.clock}, {got.timers, want.timers}, {got.chain, want.chain}, {got.next, want.next}, {got.fold, want.fold}} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("restored %+v, frozen %+v", pair[0], pair[1])
+		}
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden bytes of the newest format if they are missing")
+
+// Bytes of every format are read for ever, and are what the program writes now.
+func TestGoldenBytesOfAPartition(t *testing.T) {
+	p := newPartition(3, newTally())
+	for i := range int64(4) {
+		for _, writer := range []string{"r", "s"} {
+			p.clock.beat(&vigiev1.Beat{
+				Writer: writer, Boot: []byte("1"), Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: "g" + writer,
+				TMs: 1_000 + 900*i, Sequence: uint64(2 * i),
+			})
+		}
+		p.timers.arm(Timer{Class: TimerClass(i % 2), Group: []string{"", "gr"}[i%2], Deadline: 5_000 - i, Site: 7, Kind: 2, What: 3})
+	}
+	p.next, p.chain.ordinal, p.chain.hash[5] = 77, 76, 1
+	var frames [][]byte
+	for frame := range p.freeze().frames() {
+		frames = append(frames, slices.Clone(frame))
+	}
+	now := bytes.Join(frames, []byte("--"))
+	for format := uint32(1); format <= stateFormat; format++ {
+		file := fmt.Sprintf("testdata/state.v%d.bin", format)
+		if _, err := os.Stat(file); *update && os.IsNotExist(err) {
+			if err := os.WriteFile(file, now, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		golden, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatalf("%v: go test ./services/processor -run Golden -args -update writes it, once", err)
+		}
+		if format == stateFormat && !bytes.Equal(golden, now) {
+			t.Errorf("the bytes of format %d have changed: a new encoding needs a new format", format)
+		}
+		got, err := RestoreReplayer(3, newTally(), handing(bytes.Split(golden, []byte("--"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.p.freeze().hash() != p.freeze().hash() {
+			t.Errorf("the state read from format %d is another", format)
 		}
 	}
 }

@@ -84,9 +84,10 @@ func (z *frozen) timerFrames(yield func([]byte) bool) bool {
 		if i == 0 {
 			class = Civil
 		}
+		all := len(h.timers)
 		for list := range slices.Chunk([]Timer(h.timers), timersPerFrame) {
 			c := packed.Writer([]byte{frameTimers})
-			packTimers(c, &class, &h.group, &list)
+			packTimers(c, &class, &h.group, &all, &list)
 			if !yield(c.Written()) {
 				return false
 			}
@@ -161,10 +162,11 @@ func (p *partition) takeFrame(frame []byte) error {
 	case kind == frameTimers && p.restoring != nil:
 		var class TimerClass
 		var group string
+		var all int
 		var list []Timer
-		packTimers(c, &class, &group, &list)
+		packTimers(c, &class, &group, &all, &list)
 		if c.Err() == nil {
-			p.timers.append(class, group, list)
+			p.timers.append(class, group, all, list)
 		}
 	case kind == frameFold && p.restoring != nil:
 		if err := p.fold.Restore(c); err != nil {
@@ -190,9 +192,11 @@ func (p *partition) restored() error {
 	return nil
 }
 
-func packTimers(c *packed.Coder, class *TimerClass, group *string, list *[]Timer) {
+// packTimers walks over some timers of one heap; all is how many it has.
+func packTimers(c *packed.Coder, class *TimerClass, group *string, all *int, list *[]Timer) {
 	packed.Uint(c, class)
 	c.String(group)
+	packed.Int(c, all)
 	before := int64(0)
 	packed.List(c, list, func(t *Timer) {
 		t.Class, t.Group = *class, *group
@@ -204,17 +208,22 @@ func packTimers(c *packed.Coder, class *TimerClass, group *string, list *[]Timer
 	})
 }
 
+// maxTimersAhead bounds what is made room for before the timers were read.
+const maxTimersAhead = 4 << 20
+
 // append puts timers behind those of their heap, in the order in which they lay.
-func (q *timerQueue) append(class TimerClass, group string, list []Timer) {
-	if class == Civil {
-		q.civil = append(q.civil, list...)
-		return
+func (q *timerQueue) append(class TimerClass, group string, all int, list []Timer) {
+	h := &q.civil
+	if class != Civil {
+		if n := len(q.absence); n == 0 || q.absence[n-1].group != group {
+			q.absence = append(q.absence, groupTimers{group: group})
+		}
+		h = &q.absence[len(q.absence)-1].timers
 	}
-	if n := len(q.absence); n == 0 || q.absence[n-1].group != group {
-		q.absence = append(q.absence, groupTimers{group: group})
+	if *h == nil {
+		*h = make(timerHeap, 0, min(max(all, len(list)), maxTimersAhead))
 	}
-	last := &q.absence[len(q.absence)-1]
-	last.timers = append(last.timers, list...)
+	*h = append(*h, list...)
 }
 
 func (c *clock) pack(p *packed.Coder) {
