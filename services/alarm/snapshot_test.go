@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/open-vigie/vigie/schemas/packed"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
 var update = flag.Bool("update", false, "write the golden bytes of the newest format if they are missing")
@@ -195,6 +196,25 @@ func TestAFoldRestoredInTheMiddleGoesOnAlike(t *testing.T) {
 			t.Fatalf("frozen before step %d, the bytes moved with the fold", cut)
 		}
 	})
+}
+
+// A steady heartbeat writes in place, on a second path too.
+func TestHeartbeatsDoNotReachIntoAFrozenState(t *testing.T) {
+	a := newAxis(t)
+	a.declare("home", hour, hour)
+	a.poll(1, 0).poll(2, 0)
+	before := pieces(a.fold.Snapshot())
+	frozen := a.fold.Snapshot()
+	a.at(minute)
+	a.fold.Apply(a, 0, 0, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Beat{Beat: &vigiev1.Beat{
+		Writer: "r", Group: testGroup, Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, BaseMs: a.now, Site: []uint64{7, 7}, Path: []uint32{1, 2},
+	}}})
+	if !reflect.DeepEqual(pieces(frozen), before) {
+		t.Error("the frozen state moved with the heartbeats")
+	}
+	if reflect.DeepEqual(pieces(a.fold.Snapshot()), before) {
+		t.Error("the heartbeats moved nothing")
+	}
 }
 
 func lines(a *axis) []string {

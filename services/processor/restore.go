@@ -155,9 +155,6 @@ func (r *recovery) fromSnapshot(ctx context.Context, name *vigiev1.Snapshot) (*p
 	if err := part.restored(); err != nil {
 		return nil, fmt.Errorf("%w: %w: %w", errNoSnapshot, snapshot.ErrUnusable, err)
 	}
-	if part.next != name.GetOffset() {
-		return nil, fmt.Errorf("%w: %w: it is of offset %d, its name says %d", errNoSnapshot, snapshot.ErrUnusable, part.next, name.GetOffset())
-	}
 	if err := r.replay(ctx, part); err != nil {
 		return nil, err
 	}

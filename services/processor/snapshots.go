@@ -193,8 +193,8 @@ func (s *session) writing(part *partition, now time.Time) chore {
 	}
 }
 
-// takeChore takes the result of a chore in. A partition that was lost meanwhile,
-// or lost and assigned again, is another one: nothing of it is named.
+// takeChore takes the result of a chore in. A partition that was lost meanwhile
+// is named nothing, even when it was assigned again: it is another one since.
 func (s *session) takeChore() {
 	select {
 	case c := <-s.chores:
@@ -209,7 +209,7 @@ func (s *session) takeChore() {
 		case c.what == choreWrite:
 			s.p.metrics.snapshotWritten(c.took)
 		}
-		if c.err == nil && c.done != nil && s.owned[c.part.number] == c.part {
+		if c.err == nil && c.done != nil {
 			c.done()
 		}
 	default:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"iter"
@@ -285,6 +286,39 @@ func damageIsSeen(t *testing.T, s kind) {
 		mustBeUnusable(t, what, s, other)
 	}
 	mustRead(t, s, name)
+}
+
+// A bit that flipped is seen at its chunk; bytes that were changed on purpose,
+// CRC and all, at the end.
+func TestTheCRCSeesChanceAndTheHashSeesIntent(t *testing.T) {
+	name, chunks := nameAt(10), [][]byte{}
+	put := func(_ uint32, chunk []byte) error {
+		chunks = append(chunks, chunk)
+		return nil
+	}
+	if err := cut(name, slices.Values(some()), put); err != nil {
+		t.Fatal(err)
+	}
+	joined := func() error {
+		j := join(func([]byte) error { return nil })
+		for _, chunk := range chunks {
+			if err := j.add(chunk); err != nil {
+				return err
+			}
+		}
+		return j.end(name)
+	}
+	if err := joined(); err != nil {
+		t.Fatal(err)
+	}
+	chunks[1][500] ^= 1
+	if err := joined(); err == nil || !strings.Contains(err.Error(), "chunk 1 has the CRC") {
+		t.Errorf("a flipped bit: %v", err)
+	}
+	binary.BigEndian.PutUint32(chunks[1], crc32.Checksum(chunks[1][crcBytes:], castagnoli))
+	if err := joined(); err == nil || !strings.Contains(err.Error(), "its hash is not the one named") {
+		t.Errorf("changed bytes: %v", err)
+	}
 }
 
 func goneIsUnusable(t *testing.T, s kind) {
