@@ -193,8 +193,8 @@ func (s *session) writing(part *partition, now time.Time) chore {
 	}
 }
 
-// takeChore takes the result of a chore in. A partition that was lost meanwhile
-// is named nothing, even when it was assigned again: it is another one since.
+// takeChore takes the result of a chore in. What it names on a partition that was
+// lost meanwhile is never told: when it comes back it is another one.
 func (s *session) takeChore() {
 	select {
 	case c := <-s.chores:
