@@ -61,8 +61,9 @@ type session struct {
 
 	// beside runs f beside the loop, until the session is closed.
 	beside    func(f func(context.Context))
-	chores    chan chore
+	chores    chan *chore
 	busy      bool
+	wrote     bool
 	restUntil time.Time
 }
 
@@ -78,7 +79,7 @@ func newSession(ctx context.Context, p *Processor) (*session, error) {
 		p: p, topic: p.deps.Kafka.Topic(topics.Events),
 		owned: map[int32]*partition{}, assigned: map[int32]uint64{},
 		restored: make(chan restoreResult, 1024), slots: make(chan struct{}, restoreWorkers),
-		lastCommit: time.Now(), chores: make(chan chore, 1),
+		lastCommit: time.Now(), chores: make(chan *chore, 1),
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel

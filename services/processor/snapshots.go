@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math/bits"
 	"slices"
 	"time"
@@ -28,9 +29,10 @@ const (
 	generations = 2
 	// chorePatience bounds a chore, and the reading of a snapshot.
 	chorePatience = 2 * time.Minute
-	// choreRest is how many times as long as a snapshot took the next one waits:
-	// whatever the load, snapshots take a bounded share of a core.
-	choreRest = 9
+	// choreRest is how many times as long as encoding a snapshot took the next one
+	// waits: whatever the load, they take a bounded share of a core. Encoding is
+	// about half of their work.
+	choreRest = 19
 )
 
 // Chores, as the metric of failures names them; reading is the restore's.
@@ -115,6 +117,8 @@ type chore struct {
 	// done is the loop's, once do has succeeded.
 	done func()
 	took time.Duration
+	// rest is how long no other snapshot begins.
+	rest time.Duration
 	err  error
 }
 
@@ -125,8 +129,8 @@ func (s *session) startChore() {
 	if s.busy {
 		return
 	}
-	c, ok := s.nextChore(time.Now())
-	if !ok {
+	c := s.nextChore(time.Now())
+	if c == nil {
 		return
 	}
 	s.busy = true
@@ -140,37 +144,46 @@ func (s *session) startChore() {
 	})
 }
 
-// nextChore puts what frees space before what takes it.
-func (s *session) nextChore(now time.Time) (chore, bool) {
-	var oldest *partition
+// nextChore lets snapshots that are due and the removal of what is not needed
+// take turns, so that neither starves the other.
+func (s *session) nextChore(now time.Time) *chore {
+	var oldest, wasteful, unswept *partition
 	for _, part := range s.owned {
 		v := &part.saved
-		switch {
-		case len(v.waste) > 0:
-			return s.removal(part), true
-		case v.mine && !v.swept:
-			return s.sweeping(part), true
-		case len(part.pending) > 0 || now.Before(s.restUntil) || !v.due(now, part.next, s.p.cfg.Snapshots):
-		case oldest == nil || v.at.Before(oldest.saved.at):
+		if len(part.pending) == 0 && v.due(now, part.next, s.p.cfg.Snapshots) && (oldest == nil || v.at.Before(oldest.saved.at)) {
 			oldest = part
 		}
+		if len(v.waste) > 0 {
+			wasteful = part
+		}
+		if v.mine && !v.swept {
+			unswept = part
+		}
 	}
-	if oldest == nil {
-		return chore{}, false
+	cleaning := wasteful != nil || unswept != nil
+	write := oldest != nil && !now.Before(s.restUntil) && !(s.wrote && cleaning)
+	s.wrote = write
+	switch {
+	case write:
+		return s.writing(oldest, now)
+	case unswept != nil: // once an assignment; there may always be waste
+		return s.sweeping(unswept)
+	case wasteful != nil:
+		return s.removal(wasteful)
 	}
-	return s.writing(oldest, now), true
+	return nil
 }
 
-func (s *session) removal(part *partition) chore {
+func (s *session) removal(part *partition) *chore {
 	waste := part.saved.waste
 	part.saved.waste = nil // What fails now is left to the next owner's sweep.
-	return chore{what: choreRemove, part: part, do: func(ctx context.Context) error { return s.p.store.Remove(ctx, waste) }}
+	return &chore{what: choreRemove, part: part, do: func(ctx context.Context) error { return s.p.store.Remove(ctx, waste) }}
 }
 
-func (s *session) sweeping(part *partition) chore {
+func (s *session) sweeping(part *partition) *chore {
 	part.saved.swept = true
 	keep, upTo := slices.Clone(part.saved.named), part.saved.sweepTo
-	return chore{what: choreSweep, part: part, do: func(ctx context.Context) error {
+	return &chore{what: choreSweep, part: part, do: func(ctx context.Context) error {
 		n, err := s.p.store.Sweep(ctx, part.number, upTo, keep)
 		if n > 0 {
 			s.p.deps.Log.Info("processor: snapshots that nobody had named were removed", "partition", part.number, "snapshots", n)
@@ -180,17 +193,33 @@ func (s *session) sweeping(part *partition) chore {
 }
 
 // writing freezes the state: the one moment for which the partition stands still.
-func (s *session) writing(part *partition, now time.Time) chore {
+func (s *session) writing(part *partition, now time.Time) *chore {
 	start := time.Now()
 	z := part.freeze()
 	s.p.metrics.snapshotStop.Observe(time.Since(start).Seconds())
 	z.name.Id, z.name.TopicId, z.name.TakenAtMs = snapshot.NewID(), part.saved.topicID, now.UnixMilli()
 	part.saved.at, part.saved.offset = now, part.next
-	return chore{
-		what: choreWrite, part: part,
-		do:   func(ctx context.Context) error { return s.p.store.Write(ctx, z.name, z.frames()) },
-		done: func() { part.saved.name(z.name) },
+	c := &chore{what: choreWrite, part: part, done: func() { part.saved.name(z.name) }}
+	c.do = func(ctx context.Context) error {
+		frames, encoding := timed(z.frames())
+		defer func() { c.rest = choreRest * *encoding }()
+		return s.p.store.Write(ctx, z.name, frames)
 	}
+	return c
+}
+
+// timed measures what frames cost by themselves, without what is done with them.
+func timed(frames iter.Seq[[]byte]) (iter.Seq[[]byte], *time.Duration) {
+	took := new(time.Duration)
+	return func(yield func([]byte) bool) {
+		resumed := time.Now()
+		frames(func(frame []byte) bool {
+			*took += time.Since(resumed)
+			more := yield(frame)
+			resumed = time.Now()
+			return more
+		})
+	}, took
 }
 
 // takeChore takes the result of a chore in. What it names on a partition that was
@@ -199,8 +228,8 @@ func (s *session) takeChore() {
 	select {
 	case c := <-s.chores:
 		s.busy = false
-		if c.what == choreWrite {
-			s.restUntil = time.Now().Add(choreRest * c.took)
+		if c.rest > 0 {
+			s.restUntil = time.Now().Add(c.rest)
 		}
 		switch {
 		case c.err != nil:

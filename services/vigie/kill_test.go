@@ -133,17 +133,24 @@ func TestKillNineLosesAndDoublesNothing(t *testing.T) {
 	in.wantRestoredFromSnapshots(kills)
 }
 
-// wantSnapshots wants every partition's progress to name two generations.
+// wantSnapshots waits until every partition's progress names two generations.
 func (in *installationUnderTest) wantSnapshots() {
 	in.t.Helper()
-	for n, records := range in.topic(topics.Progress) {
-		progress := &vigiev1.Progress{}
-		if err := proto.Unmarshal(records[len(records)-1].Value, progress); err != nil {
-			in.t.Fatal(err)
+	missing := ""
+	if !eventually(time.Minute, func() bool {
+		missing = ""
+		for n, records := range in.topic(topics.Progress) {
+			progress := &vigiev1.Progress{}
+			if err := proto.Unmarshal(records[len(records)-1].Value, progress); err != nil {
+				in.t.Fatal(err)
+			}
+			if len(progress.Snapshots) != 2 {
+				missing += fmt.Sprintf(" partition %d names %d;", n, len(progress.Snapshots))
+			}
 		}
-		if len(progress.Snapshots) != 2 {
-			in.t.Errorf("partition %d names %d snapshots", n, len(progress.Snapshots))
-		}
+		return missing == ""
+	}) {
+		in.t.Errorf("of two snapshots each,%s\n%s", missing, in.out)
 	}
 }
 
