@@ -45,7 +45,7 @@ type world struct {
 	newFold func() Fold
 	// patience is how long settled waits.
 	patience time.Duration
-	// snapshots are taken as often as can be.
+	// snapshots are taken far more often than in life.
 	snapshots Snapshots
 	// store wraps the topic's store of an instance; nil takes it as it is.
 	store func(instance string, topic snapshot.Store) snapshot.Store
@@ -92,7 +92,7 @@ func worldOn(t *testing.T, seed uint64, dial dial, brokers ...kfake.Opt) *world 
 	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), cfg.Group(eventlog.GroupProcessor), zero); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), newFold: newTally, patience: time.Minute, now: 1_700_000_000_000, snapshots: Snapshots{Every: time.Millisecond}}
+	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), newFold: newTally, patience: time.Minute, now: 1_700_000_000_000, snapshots: Snapshots{Every: 50 * time.Millisecond}}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

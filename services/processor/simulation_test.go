@@ -96,7 +96,7 @@ func simulate(t *testing.T, seed uint64) {
 	vn := &kfake.VirtualNetwork{}
 	w := worldOn(t, seed, vn.DialContext, kfake.ListenFn(vn.Listen), kfake.Ports(9092, 9093, 9094))
 	// kfake waits for members that are gone until its time-outs, one after the other.
-	w.patience = 10 * time.Minute
+	w.patience, w.snapshots.Every = 10*time.Minute, time.Millisecond
 	s := &simulation{world: w, alive: map[string]*instance{}, rot: newRot(seed)}
 	w.store = func(_ string, topic snapshot.Store) snapshot.Store { return &rotten{topic, s.rot} }
 	if os.Getenv("SIM_SEED") != "" {
