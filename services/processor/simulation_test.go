@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/processor/snapshot"
 )
 
@@ -345,5 +346,21 @@ func (s *simulation) heal() {
 			s.gone(name, true)
 		}
 	}
+	s.dismiss("b", "c")
 	s.come("a")
+}
+
+// dismiss takes instances out of the group as an administrator can. kfake never
+// does when one was killed between its join and its first heartbeat: it would own
+// partitions for ever.
+func (s *simulation) dismiss(names ...string) {
+	group := s.cfg.Group(eventlog.GroupProcessor)
+	var ids []string
+	for _, name := range names {
+		ids = append(ids, group+"."+name)
+	}
+	leave := kadm.LeaveGroup(group).Reason("it is dead").InstanceIDs(ids...)
+	if _, err := kadm.NewClient(s.cl).LeaveGroup(s.t.Context(), leave); err != nil {
+		s.t.Fatal(err)
+	}
 }
