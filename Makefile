@@ -45,7 +45,7 @@ test-long: build setup-run setup-test ## The kill tests with many more rounds
 
 .PHONY: simulate
 simulate: need-go ## The engine against a failing cluster in virtual time, SEEDS histories (default 200)
-	SIM_SEEDS=$${SEEDS:-200} $(GO) test -tags simulation -count=1 -timeout 12h -run Simulation ./services/processor
+	SIM_SEEDS=$${SEEDS:-200} $(GO) test -tags simulation,synctests -count=1 -timeout 12h -run Simulation ./services/processor
 
 .PHONY: fuzz
 fuzz: need-go ## Fuzz each parser for FUZZTIME (default 1m)

@@ -57,6 +57,7 @@ func samples() []sample {
 		{"site_state", &vigiev1.SiteState{}}, {"detection", &vigiev1.Detection{}}, {"incident", &vigiev1.Incident{}},
 		{"event_outcome", &vigiev1.EventOutcome{}}, {"directory_record", &vigiev1.DirectoryRecord{}},
 		{"account_binding", &vigiev1.AccountBinding{}}, {"progress", &vigiev1.Progress{}}, {"rejected", &vigiev1.Rejected{}},
+		{"snapshot", &vigiev1.Snapshot{}},
 	} {
 		out = append(out, sample{output.name, func() proto.Message {
 			m := proto.Clone(output.empty)

@@ -66,8 +66,8 @@ type Topic struct {
 const day = 24 * time.Hour
 
 // Table returns every topic, in the order of creation. Events are kept for ever
-// locally: states are folded from the first record while there are no snapshots
-// (docs/decisions/0003).
+// locally: nothing outside the log could take the place of what goes
+// (docs/decisions/0003 and 0006).
 func Table() []Topic {
 	return []Topic{
 		{Name: Events, Key: "site", Content: "LogRecord: every event, immutable, in one total order per site", Cleanup: Delete, Retention: 400 * day, LocalRetention: Forever, Flushed: true},
@@ -80,7 +80,7 @@ func Table() []Topic {
 		{Name: Rejected, Key: "source", Content: "Rejected: what could not become an event, sealed, with the reason", Partitions: 4, Cleanup: Delete, Retention: 30 * day, LocalRetention: 7 * day},
 		{Name: Fleet, Key: "group", Content: "counts by group and tick", Partitions: 1, Cleanup: Delete, Retention: 7 * day, LocalRetention: 7 * day, Internal: true},
 		{Name: Progress, Key: "partition", Content: "Progress: what each partition's owner has committed", Cleanup: Compact, Internal: true},
-		{Name: Snapshots, Key: "partition, offset, chunk", Content: "state of the folds", Cleanup: Compact, Internal: true},
+		{Name: Snapshots, Key: "partition/offset/fold version/id/chunk", Content: "state of the folds, in chunks", Cleanup: Compact, Internal: true},
 		{Name: Checkpoints, Key: "partition", Content: "signed checkpoints of the chain", Cleanup: Delete, Retention: Forever, LocalRetention: Forever},
 	}
 }

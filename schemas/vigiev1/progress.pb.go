@@ -42,8 +42,11 @@ type Progress struct {
 	Owner          string `protobuf:"bytes,10,opt,name=owner,proto3" json:"owner,omitempty"`
 	Sites          uint64 `protobuf:"varint,11,opt,name=sites,proto3" json:"sites,omitempty"`
 	OpenDetections uint64 `protobuf:"varint,12,opt,name=open_detections,json=openDetections,proto3" json:"open_detections,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Snapshots of this partition's state that count, newest first, two at most.
+	// What is not named here is waste, whatever stands in vigie.snapshots.
+	Snapshots     []*Snapshot `protobuf:"bytes,13,rep,name=snapshots,proto3" json:"snapshots,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Progress) Reset() {
@@ -160,6 +163,13 @@ func (x *Progress) GetOpenDetections() uint64 {
 	return 0
 }
 
+func (x *Progress) GetSnapshots() []*Snapshot {
+	if x != nil {
+		return x.Snapshots
+	}
+	return nil
+}
+
 // GroupClock is the supervision clock S of a receiver group: milliseconds that
 // it has run since the first beat.
 type GroupClock struct {
@@ -218,7 +228,7 @@ var File_vigie_v1_progress_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_progress_proto_rawDesc = "" +
 	"\n" +
-	"\x17vigie/v1/progress.proto\x12\bvigie.v1\"\xa1\x03\n" +
+	"\x17vigie/v1/progress.proto\x12\bvigie.v1\x1a\x17vigie/v1/snapshot.proto\"\xd3\x03\n" +
 	"\bProgress\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12!\n" +
@@ -233,7 +243,8 @@ const file_vigie_v1_progress_proto_rawDesc = "" +
 	"\x05owner\x18\n" +
 	" \x01(\tR\x05owner\x12\x14\n" +
 	"\x05sites\x18\v \x01(\x04R\x05sites\x12'\n" +
-	"\x0fopen_detections\x18\f \x01(\x04R\x0eopenDetections\"5\n" +
+	"\x0fopen_detections\x18\f \x01(\x04R\x0eopenDetections\x120\n" +
+	"\tsnapshots\x18\r \x03(\v2\x12.vigie.v1.SnapshotR\tsnapshots\"5\n" +
 	"\n" +
 	"GroupClock\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x11\n" +
@@ -255,14 +266,16 @@ var file_vigie_v1_progress_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_vigie_v1_progress_proto_goTypes = []any{
 	(*Progress)(nil),   // 0: vigie.v1.Progress
 	(*GroupClock)(nil), // 1: vigie.v1.GroupClock
+	(*Snapshot)(nil),   // 2: vigie.v1.Snapshot
 }
 var file_vigie_v1_progress_proto_depIdxs = []int32{
 	1, // 0: vigie.v1.Progress.clocks:type_name -> vigie.v1.GroupClock
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 1: vigie.v1.Progress.snapshots:type_name -> vigie.v1.Snapshot
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_progress_proto_init() }
@@ -270,6 +283,7 @@ func file_vigie_v1_progress_proto_init() {
 	if File_vigie_v1_progress_proto != nil {
 		return
 	}
+	file_vigie_v1_snapshot_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -84,8 +84,9 @@ type heardBy struct {
 	id   ids.ID
 }
 
-// clone is the state before a record, kept until the record has been applied.
-// What is only ever replaced whole (declaration, schedule, binding) is shared.
+// clone is what a record is applied to; the original stays as it was, for the
+// record that fails and for a snapshot that reads it. What is only ever replaced
+// whole (declaration, schedule, binding) is shared.
 func (c *cold) clone() *cold {
 	if c == nil {
 		return nil
@@ -150,6 +151,8 @@ const slabSize = 1024
 type siteTable struct {
 	index map[uint64]uint32
 	slabs [][]site
+	// shared slabs are read by a snapshot: they are copied before they are touched.
+	shared []bool
 }
 
 func newSiteTable() siteTable { return siteTable{index: map[uint64]uint32{}} }
@@ -161,28 +164,66 @@ func (t *siteTable) find(number uint64) *site {
 	if !ok {
 		return nil
 	}
-	return &t.slabs[i/slabSize][i%slabSize]
+	return t.at(i)
+}
+
+// at is the i-th site, to be changed.
+func (t *siteTable) at(i uint32) *site {
+	k := i / slabSize
+	if t.shared[k] {
+		t.own(k)
+	}
+	return &t.slabs[k][i%slabSize]
+}
+
+// own copies a slab that a snapshot reads. Paths are the one part of cold that
+// is written in place; the rest is replaced whole by each record (work.within).
+func (t *siteTable) own(k uint32) {
+	t.slabs[k] = append(make([]site, 0, slabSize), t.slabs[k]...)
+	t.shared[k] = false
+	for i := range t.slabs[k] {
+		if s := &t.slabs[k][i]; s.cold != nil && len(s.cold.paths) > 0 {
+			c := *s.cold
+			c.paths = slices.Clone(c.paths)
+			s.cold = &c
+		}
+	}
+}
+
+// share gives the slabs as they are now to a snapshot.
+func (t *siteTable) share() [][]site {
+	for k := range t.shared {
+		t.shared[k] = true
+	}
+	return slices.Clone(t.slabs)
 }
 
 func (t *siteTable) findOrAdd(number uint64) *site {
 	if s := t.find(number); s != nil {
 		return s
 	}
-	i := uint32(len(t.index))
-	if int(i/slabSize) == len(t.slabs) {
-		t.slabs = append(t.slabs, make([]site, 0, slabSize))
-	}
-	slab := &t.slabs[i/slabSize]
-	*slab = append(*slab, site{number: number})
-	t.index[number] = i
-	return &(*slab)[i%slabSize]
+	return t.add(site{number: number})
 }
 
+func (t *siteTable) add(s site) *site {
+	i := uint32(len(t.index))
+	k := i / slabSize
+	if int(k) == len(t.slabs) {
+		t.slabs = append(t.slabs, make([]site, 0, slabSize))
+		t.shared = append(t.shared, false)
+	}
+	if t.shared[k] {
+		t.own(k)
+	}
+	t.slabs[k] = append(t.slabs[k], s)
+	t.index[s.number] = i
+	return &t.slabs[k][i%slabSize]
+}
+
+// each calls do for every site, to be changed.
 func (t *siteTable) each(do func(*site)) {
-	for _, slab := range t.slabs {
-		for i := range slab {
-			do(&slab[i])
-		}
+	for i := range uint32(len(t.index)) {
+		do(t.at(i))
 	}
 }
 

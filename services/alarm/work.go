@@ -43,14 +43,14 @@ type output struct {
 func (f *Fold) within(env Env, s *site, at int64, cause []byte, do func(*work)) (ok bool) {
 	w := &f.work
 	*w = work{f: f, env: env, s: s, at: at, cause: cause, outs: w.outs[:0], arms: w.arms[:0], dirty: w.dirty[:0]}
-	before, coldBefore, detectionsBefore := *s, s.cold.clone(), f.openDetections
+	before, detectionsBefore := *s, f.openDetections
+	s.cold = s.cold.clone()
 	defer func() {
 		if ok {
 			return
 		}
 		f.failure = fmt.Sprintf("%s: %v", ids.Site(s.number), recover())
 		*s = before
-		s.cold = coldBefore
 		f.openDetections = detectionsBefore
 	}()
 	do(w)

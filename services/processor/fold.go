@@ -3,6 +3,7 @@ package processor
 import (
 	"google.golang.org/protobuf/proto"
 
+	"github.com/open-vigie/vigie/schemas/packed"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
@@ -12,6 +13,11 @@ import (
 // The contract: the outputs of a history depend on its records alone. A fold
 // reads no clock, does no I/O, starts no goroutine, draws no random number and
 // lets no map's order show. One fold is used by one goroutine at a time.
+//
+// Its state can be frozen after any record, and a fold restored from the bytes
+// goes on as the one that was frozen would have: the same outputs, the same
+// timers, the same bytes at the next snapshot. Package foldtest tries all of
+// this on any fold.
 type Fold interface {
 	// Version names the rules, the engine's time rules and the output encoding
 	// together: two folds of equal version give equal bytes.
@@ -26,6 +32,21 @@ type Fold interface {
 	Fire(ctx *Context, t Timer) bool
 	// Counts goes into the partition's progress record.
 	Counts() Counts
+	// Snapshot freezes the state as it is now. The partition stands still
+	// meanwhile: it should copy little, and copy on writing instead.
+	Snapshot() Frozen
+	// Restore takes in one piece of a snapshot of equal Version; an empty fold is
+	// given all of them, in order. The error says what cannot be; the fold is
+	// thrown away then. No bytes may make it panic.
+	Restore(piece *packed.Coder) error
+}
+
+// Frozen is the state of a fold at one record. One goroutine reads it once, to
+// its end, while the fold goes on in another.
+type Frozen interface {
+	// Next writes the next piece, of 1 MB or less unless one thing is larger, and
+	// says whether more follow. Equal states give equal pieces.
+	Next(piece *packed.Coder) (more bool)
 }
 
 // Counts says how much a fold holds.

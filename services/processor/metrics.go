@@ -26,6 +26,7 @@ type metrics struct {
 	degraded            *prometheus.GaugeVec
 	timers, jumpRefused *prometheus.GaugeVec
 	ages                *ages
+	*snapshotMetrics
 }
 
 // RegisterMetrics registers what a processor counts, for the page that lists it.
@@ -47,7 +48,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		commits: counter("commits_total", "Confirmed transactions."),
 		aborts:  counter("aborts_total", "Aborted transactions; their outputs were sent again."), rebuilds: counter("rebuilds_total", "Times that the Kafka client was rebuilt."),
 		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vigie_processor_commit_seconds", Help: "Time to make a transaction.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
-		restored:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vigie_processor_restore_seconds", Help: "Time to replay a partition.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}),
+		restored:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vigie_processor_restore_seconds", Help: "Time to restore a partition, from assigned to live.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}),
 		watermark:     gauge("watermark_timestamp_seconds", "Watermark W of the partition, Unix time."),
 		lag:           gauge("lag_records", "Records of the partition not yet folded."),
 		sites:         gauge("sites", "Sites held."),
@@ -56,10 +57,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		timers:        gauge("timers", "Timers armed."),
 		jumpRefused:   gauge("clock_jump_refused", "1 while a beat lies more than 72 h ahead and waits for two people's word."),
 		ages:          newAges(time.Now),
+
+		snapshotMetrics: newSnapshotMetrics(),
 	}
 	if reg != nil {
 		reg.MustRegister(m.records, m.outputs, m.commits, m.aborts, m.rebuilds, m.commitSeconds, m.restored,
 			m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused, m.ages)
+		m.snapshotMetrics.register(reg)
 	}
 	return m
 }
@@ -78,6 +82,7 @@ func (m *metrics) state(p *partition) {
 	counts := p.fold.Counts()
 	m.watermark.WithLabelValues(label).Set(float64(p.clock.w) / 1000)
 	m.ages.watermark(p.number, p.clock.w)
+	m.snapshots(p)
 	m.sites.WithLabelValues(label).Set(float64(counts.Sites))
 	m.detections.WithLabelValues(label).Set(float64(counts.OpenDetections))
 	m.degraded.WithLabelValues(label).Set(float64(counts.Degraded))
@@ -115,7 +120,7 @@ func (m *metrics) rebuilt(because error) {
 // figures would stand still here, and look like a partition that stopped.
 func (m *metrics) gone(number int32) {
 	label := strconv.Itoa(int(number))
-	for _, g := range []*prometheus.GaugeVec{m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused} {
+	for _, g := range []*prometheus.GaugeVec{m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused, m.snapshotBytes} {
 		g.DeleteLabelValues(label)
 	}
 	m.ages.gone(number)
@@ -135,6 +140,7 @@ func (p *Processor) Health(context.Context) error {
 type ages struct {
 	now                  func() time.Time
 	watermarkAge, behind *prometheus.Desc
+	snapshotAge          *prometheus.Desc
 
 	mu     sync.Mutex
 	parts  map[int32]*partAge
@@ -143,14 +149,17 @@ type ages struct {
 
 type partAge struct {
 	watermarkMS int64
-	lag         int64
-	last        time.Time
+	// snapshotMS is when the newest named snapshot was taken; 0 while there is none.
+	snapshotMS int64
+	lag        int64
+	last       time.Time
 }
 
 func newAges(now func() time.Time) *ages {
 	return &ages{
 		now: now, parts: map[int32]*partAge{},
 		watermarkAge: prometheus.NewDesc("vigie_processor_watermark_age_seconds", "How far the partition's watermark W lies behind this machine's clock: the dead-man's figure.", []string{"partition"}, nil),
+		snapshotAge:  prometheus.NewDesc("vigie_processor_snapshot_age_seconds", "Age of the newest snapshot that counts; not there while the partition has none.", []string{"partition"}, nil),
 		behind:       prometheus.NewDesc("vigie_processor_lag_seconds", "Age of the last record folded while more wait in the partition, else 0.", []string{"partition"}, nil),
 	}
 }
@@ -175,6 +184,12 @@ func (a *ages) watermark(number int32, ms int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.of(number).watermarkMS = ms
+}
+
+func (a *ages) snapshot(number int32, ms int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.of(number).snapshotMS = ms
 }
 
 func (a *ages) gone(number int32) {
@@ -211,7 +226,11 @@ func (a *ages) lagOf(p *partAge) time.Duration {
 }
 
 // Describe implements prometheus.Collector.
-func (a *ages) Describe(ch chan<- *prometheus.Desc) { ch <- a.watermarkAge; ch <- a.behind }
+func (a *ages) Describe(ch chan<- *prometheus.Desc) {
+	ch <- a.watermarkAge
+	ch <- a.behind
+	ch <- a.snapshotAge
+}
 
 // Collect implements prometheus.Collector.
 func (a *ages) Collect(ch chan<- prometheus.Metric) {
@@ -222,6 +241,10 @@ func (a *ages) Collect(ch chan<- prometheus.Metric) {
 		if p.watermarkMS > 0 { // before the first beat there is no watermark
 			age := max(0, a.now().Sub(time.UnixMilli(p.watermarkMS)))
 			ch <- prometheus.MustNewConstMetric(a.watermarkAge, prometheus.GaugeValue, age.Seconds(), label)
+		}
+		if p.snapshotMS > 0 {
+			age := max(0, a.now().Sub(time.UnixMilli(p.snapshotMS)))
+			ch <- prometheus.MustNewConstMetric(a.snapshotAge, prometheus.GaugeValue, age.Seconds(), label)
 		}
 		ch <- prometheus.MustNewConstMetric(a.behind, prometheus.GaugeValue, a.lagOf(p).Seconds(), label)
 	}

@@ -32,6 +32,9 @@ type partition struct {
 	quiet   bool
 	ctx     Context
 	decoded vigiev1.LogRecord
+	// restoring is there while a state is being read.
+	restoring *restoring
+	saved     saved
 }
 
 // pendingOutput is an encoded output and the input offset that caused it.
@@ -179,6 +182,6 @@ func (p *partition) progress(owner string) *vigiev1.Progress {
 		Partition: uint32(p.number), Offset: p.next, WatermarkMs: p.clock.w, Clocks: p.clock.clocks(),
 		ChainHash: p.chain.hash[:], ChainOrdinal: p.chain.ordinal,
 		FoldVersion: p.fold.Version(), PolicyVersion: n.PolicyVersion, BroadcastVersion: n.BroadcastVersion,
-		Owner: owner, Sites: n.Sites, OpenDetections: n.OpenDetections,
+		Owner: owner, Sites: n.Sites, OpenDetections: n.OpenDetections, Snapshots: p.saved.named,
 	}
 }

@@ -2,8 +2,8 @@
 // partitions of vigie.events and appends what the fold says, exactly once in
 // effect. It knows nothing of alarms.
 //
-// The loop is: assigned → restore the partition's state by replay, outputs off
-// → poll → fold → outputs, progress records and input offsets in one Kafka
+// The loop is: assigned → restore the partition's state from its newest snapshot
+// and the log after it, outputs off → poll → fold → outputs, progress records and input offsets in one Kafka
 // transaction → next. An abort is a resend, not a rollback: the fold is
 // deterministic and its state is a function of the log alone, so outputs are
 // kept until a confirmed transaction holds them, and state is never undone.
@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/processor/snapshot"
 )
 
 // Config of a processor.
@@ -36,6 +37,8 @@ type Config struct {
 	ProgressEvery time.Duration
 	// NewFold makes the empty fold of a partition.
 	NewFold func() Fold
+	// Snapshots says how often states are kept.
+	Snapshots Snapshots
 }
 
 // Deps is what a processor needs from around it.
@@ -43,6 +46,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Kafka   eventlog.Config
+	// Store keeps the snapshots; nil for vigie.snapshots.
+	Store snapshot.Store
 }
 
 // Processor is one member of the group that folds vigie.events.
@@ -50,6 +55,7 @@ type Processor struct {
 	cfg       Config
 	deps      Deps
 	metrics   *metrics
+	store     snapshot.Store
 	ready     chan struct{}
 	readyOnce sync.Once
 	// kept holds the partitions of a client that had to be rebuilt: their state
@@ -77,8 +83,12 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	if cfg.ProgressEvery <= 0 {
 		cfg.ProgressEvery = time.Second
 	}
+	cfg.Snapshots = cfg.Snapshots.withDefaults()
+	if deps.Store == nil {
+		deps.Store = snapshot.NewTopic(deps.Kafka, deps.Log)
+	}
 	return &Processor{
-		cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics),
+		cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics), store: deps.Store,
 		ready: make(chan struct{}), kept: map[int32]*partition{},
 	}, nil
 }

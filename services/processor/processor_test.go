@@ -25,66 +25,8 @@ import (
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/processor/snapshot"
 )
-
-// tally is a small fold with all that can go wrong in an engine: outputs on
-// several topics, state, civil and absence timers that re-arm.
-type tally struct {
-	events map[uint64]uint64
-	heard  map[uint64]int64
-}
-
-func newTally() Fold { return &tally{events: map[uint64]uint64{}, heard: map[uint64]int64{}} }
-
-func (f *tally) Version() uint32 { return 1 }
-func (f *tally) Counts() Counts  { return Counts{Sites: uint64(len(f.events))} }
-
-func (f *tally) say(ctx *Context, topic string, site uint64, reason string, at int64) {
-	ctx.Emit(Output{Topic: topic, Key: topics.SiteKey(site), Urgent: f.events[site]%5 == 0, Value: &vigiev1.EventOutcome{
-		Site: site, AtMs: at, Reason: fmt.Sprintf("%s %d", reason, f.events[site]),
-	}})
-}
-
-func (f *tally) Apply(ctx *Context, r Record) {
-	if b := r.Log.GetBeat(); b != nil {
-		for _, site := range b.Site {
-			f.hear(ctx, site, b.BaseMs)
-		}
-		return
-	}
-	if e := r.Log.GetEvent(); e != nil {
-		f.events[e.Site]++
-		f.say(ctx, topics.Detections, e.Site, "event", e.ReceivedAtMs)
-		if f.events[e.Site]%3 == 0 {
-			f.say(ctx, topics.SiteStates, e.Site, "state", e.ReceivedAtMs)
-			ctx.Arm(Timer{Deadline: e.ReceivedAtMs + 700, Site: e.Site, Kind: 1})
-		}
-		f.hear(ctx, e.Site, e.ReceivedAtMs)
-	}
-}
-
-func (f *tally) hear(ctx *Context, site uint64, at int64) {
-	deadline := ctx.SAt("g", at) + 1500
-	if _, armed := f.heard[site]; !armed {
-		ctx.Arm(Timer{Class: Absence, Group: "g", Deadline: deadline, Site: site, Kind: 2})
-	}
-	f.heard[site] = deadline
-}
-
-func (f *tally) Fire(ctx *Context, t Timer) bool {
-	if t.Kind == 1 {
-		f.say(ctx, topics.Incidents, t.Site, "civil", t.Deadline)
-		return true
-	}
-	if f.heard[t.Site] > t.Deadline {
-		t.Deadline = f.heard[t.Site]
-		ctx.Arm(t)
-		return false
-	}
-	delete(f.heard, t.Site)
-	f.say(ctx, topics.Detections, t.Site, "silent", ctx.W())
-	return true
-}
 
 var outputTopics = []string{topics.Detections, topics.SiteStates, topics.Incidents}
 
@@ -100,6 +42,21 @@ type world struct {
 	rng     *rand.Rand
 	now     int64
 	seq     uint64
+	newFold func() Fold
+	// patience is how long settled waits.
+	patience time.Duration
+	// snapshots are taken far more often than in life.
+	snapshots Snapshots
+	// store wraps the topic's store of an instance; nil takes it as it is.
+	store func(instance string, topic snapshot.Store) snapshot.Store
+}
+
+func (w *world) storeOf(instance string, cfg eventlog.Config) snapshot.Store {
+	topic := snapshot.NewTopic(cfg, w.log(instance))
+	if w.store == nil {
+		return topic
+	}
+	return w.store(instance, topic)
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -135,7 +92,7 @@ func worldOn(t *testing.T, seed uint64, dial dial, brokers ...kfake.Opt) *world 
 	if err := kadm.NewClient(cl).CommitAllOffsets(t.Context(), cfg.Group(eventlog.GroupProcessor), zero); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_700_000_000_000}
+	return &world{t: t, cluster: cluster, cfg: cfg, cl: cl, dial: dial, log: func(string) *slog.Logger { return quiet() }, rng: rand.New(rand.NewPCG(seed, 1)), newFold: newTally, patience: time.Minute, now: 1_700_000_000_000, snapshots: Snapshots{Every: 50 * time.Millisecond}}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
@@ -194,6 +151,7 @@ func (w *world) produce(r *kgo.Record) {
 
 // instance is a processor whose network can be cut: to Kafka, that is kill -9.
 type instance struct {
+	p    *Processor
 	stop context.CancelFunc
 	done chan error
 	cut  *atomic.Bool
@@ -262,12 +220,13 @@ func (w *world) start(name string) *instance {
 		}
 		return watcher{c, in}, err
 	}), kgo.RetryTimeout(500 * time.Millisecond)}
-	p, err := New(Config{Instance: name, NewFold: newTally, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond}, Deps{Log: w.log(name), Kafka: cfg})
+	p, err := New(Config{Instance: name, NewFold: w.newFold, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond, Snapshots: w.snapshots},
+		Deps{Log: w.log(name), Kafka: cfg, Store: w.storeOf(name, cfg)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	in.stop = stop
+	in.p, in.stop = p, stop
 	go func() { in.done <- p.Run(ctx) }()
 	w.t.Cleanup(in.kill)
 	return in
@@ -310,7 +269,7 @@ func (w *world) read(topic string, p int32) []*kgo.Record {
 	opts := append(w.cfg.ReaderOpts(quiet()), kgo.KeepControlRecords())
 	ctx, done := context.WithTimeout(w.t.Context(), 20*time.Second)
 	defer done()
-	err = readRange(ctx, opts, full, p, 0, end.Offset, func(r *kgo.Record) error {
+	err = eventlog.ReadRange(ctx, opts, full, p, 0, end.Offset, func(r *kgo.Record) error {
 		if !r.Attrs.IsControl() {
 			records = append(records, r)
 		}
@@ -327,7 +286,7 @@ func (w *world) settled() {
 	w.t.Helper()
 	adm := kadm.NewClient(w.cl)
 	topic := w.cfg.Topic(topics.Events)
-	deadline, done := context.WithTimeout(w.t.Context(), 60*time.Second)
+	deadline, done := context.WithTimeout(w.t.Context(), w.patience)
 	defer done()
 	for {
 		ends, err := adm.ListEndOffsets(deadline, topic)
@@ -368,6 +327,35 @@ func (w *world) check() {
 					w.t.Errorf("%s partition %d: output %d differs from the oracle's", topic, p, i)
 					break
 				}
+			}
+		}
+	}
+	w.checkStates()
+}
+
+// checkStates restores each partition as its next owner would, twice, and
+// compares its state with the oracle's: clocks, chain, timers, fold.
+func (w *world) checkStates() {
+	w.t.Helper()
+	p, err := New(Config{Instance: "looks-only", NewFold: newTally}, Deps{Log: quiet(), Kafka: w.cfg})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for n := range int32(testPartitions) {
+		want := newPartition(n, newTally())
+		for _, r := range w.read(topics.Events, n) {
+			if err := want.apply(r); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		want.drop(want.next)
+		for range 2 {
+			got, err := p.restore(w.t.Context(), n, nil)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if got.freeze().hash() != want.freeze().hash() {
+				w.t.Errorf("partition %d: the state restored is not the oracle's", n)
 			}
 		}
 	}

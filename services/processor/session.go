@@ -58,6 +58,13 @@ type session struct {
 	blocked     atomic.Bool
 	lastCommit  time.Time
 	sinceCommit int
+
+	// beside runs f beside the loop, until the session is closed.
+	beside    func(f func(context.Context))
+	chores    chan *chore
+	busy      bool
+	wrote     bool
+	restUntil time.Time
 }
 
 type restoreResult struct {
@@ -72,10 +79,11 @@ func newSession(ctx context.Context, p *Processor) (*session, error) {
 		p: p, topic: p.deps.Kafka.Topic(topics.Events),
 		owned: map[int32]*partition{}, assigned: map[int32]uint64{},
 		restored: make(chan restoreResult, 1024), slots: make(chan struct{}, restoreWorkers),
-		lastCommit: time.Now(),
+		lastCommit: time.Now(), chores: make(chan *chore, 1),
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
+	s.beside = func(f func(context.Context)) { s.work.Go(func() { f(own) }) }
 	opts := append(p.deps.Kafka.TransactOpts(p.deps.Log, p.cfg.Group, p.cfg.Instance, topics.Events),
 		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, m map[string][]int32) { s.onAssigned(own, cl, m[s.topic]) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.onGone(m[s.topic]) }),
@@ -162,6 +170,7 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 		s.dropGone()
+		s.takeChore()
 		if ctx.Err() != nil {
 			return s.commit(ending)
 		}
@@ -329,9 +338,11 @@ func (s *session) commit(ctx context.Context) error {
 	for _, part := range touched {
 		s.p.metrics.confirmed(part)
 		part.drop(part.next)
+		part.saved.confirm()
 	}
 	s.sinceCommit = 0
 	s.p.metrics.committed(touched, s.lastCommit.Sub(start))
+	s.startChore()
 	return nil
 }
 

@@ -8,28 +8,40 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/processor/snapshot"
 )
 
 // The simulation: the engine as it is, against a broker in the same process, in
 // virtual time, on a network in memory. A seed decides what happens: processors
 // come, stop, are killed, are frozen until others have taken over and then come
 // back; networks are cut, also right behind a chosen request; brokers refuse,
-// answer late, lose leadership; time in the log jumps. At the end everything is
-// healed, and the committed outputs must be the oracle's: byte for byte, once
-// each.
+// answer late, lose leadership; time in the log jumps; snapshots are taken all
+// the time, and fail, rot, and vanish. At the end everything is healed, and the
+// committed outputs must be the oracle's: byte for byte, once each; so must the
+// states that a next owner would restore.
 //
-//	SIM_SEEDS=10000 go test -tags simulation -timeout 12h -run Simulation ./services/processor
-//	SIM_SEED=4711 go test -tags simulation -run Simulation -v ./services/processor
+//	SIM_SEEDS=10000 go test -tags simulation,synctests -timeout 12h -run Simulation ./services/processor
+//	SIM_SEED=4711 go test -tags simulation,synctests -run Simulation -v ./services/processor
+//
+// The tag synctests gives the Kafka client locks that let virtual time pass.
 const simulationSeeds = 24
+
+// restores counts, over all seeds, where states came from.
+var restores sync.Map
 
 func TestSimulation(t *testing.T) {
 	first, n := uint64(0), uint64(simulationSeeds)
@@ -39,11 +51,26 @@ func TestSimulation(t *testing.T) {
 	if s := os.Getenv("SIM_SEED"); s != "" {
 		first, n = number(t, "SIM_SEED", s), 1
 	}
+	if n >= simulationSeeds {
+		t.Cleanup(func() { reached(t) })
+	}
 	for seed := first; seed < first+n; seed++ {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
 		})
+	}
+}
+
+// reached fails when the histories did not try every way to restore: they would
+// prove little.
+func reached(t *testing.T) {
+	for _, source := range []string{fromMemory, fromSnapshot, fromOlder, fromLog} {
+		if n, ok := restores.Load(source); ok {
+			t.Logf("%d partitions were restored from %s", n.(*atomic.Int64).Load(), source)
+		} else {
+			t.Errorf("no partition was restored from %s", source)
+		}
 	}
 }
 
@@ -60,6 +87,7 @@ func number(t *testing.T, name, s string) uint64 {
 type simulation struct {
 	*world
 	alive  map[string]*instance
+	rot    *rot
 	faults []*kfake.FaultHandle
 	// told is the story so far, shown when it ends badly.
 	told []string
@@ -68,7 +96,10 @@ type simulation struct {
 func simulate(t *testing.T, seed uint64) {
 	vn := &kfake.VirtualNetwork{}
 	w := worldOn(t, seed, vn.DialContext, kfake.ListenFn(vn.Listen), kfake.Ports(9092, 9093, 9094))
-	s := &simulation{world: w, alive: map[string]*instance{}}
+	// kfake waits for members that are gone until its time-outs, one after the other.
+	w.patience, w.snapshots.Every = 10*time.Minute, time.Millisecond
+	s := &simulation{world: w, alive: map[string]*instance{}, rot: newRot(seed)}
+	w.store = func(_ string, topic snapshot.Store) snapshot.Store { return &rotten{topic, s.rot} }
 	if os.Getenv("SIM_SEED") != "" {
 		said := &bytes.Buffer{}
 		w.log = func(name string) *slog.Logger {
@@ -124,8 +155,18 @@ func (s *simulation) come(name string) {
 func (s *simulation) gone(name string, killed bool) {
 	in := s.alive[name]
 	delete(s.alive, name)
+	defer in.count()
 	if err := <-in.done; err != nil && !killed {
 		s.t.Errorf("%s ended with %v", name, err)
+	}
+}
+
+func (in *instance) count() {
+	for _, source := range []string{fromMemory, fromSnapshot, fromOlder, fromLog} {
+		if n := int64(testutil.ToFloat64(in.p.metrics.restores.WithLabelValues(source))); n > 0 {
+			sum, _ := restores.LoadOrStore(source, &atomic.Int64{})
+			sum.(*atomic.Int64).Add(n)
+		}
 	}
 }
 
@@ -147,7 +188,7 @@ func (s *simulation) one() string {
 // something is one blow of fate.
 func (s *simulation) something() {
 	name := s.one()
-	switch s.rng.IntN(11) {
+	switch s.rng.IntN(13) {
 	case 0, 1:
 		s.come([]string{"a", "b", "c"}[s.rng.IntN(3)])
 	case 2:
@@ -179,6 +220,29 @@ func (s *simulation) something() {
 		jump := s.rng.Int64N(20_000)
 		s.tell("time in the log jumps by %d ms", jump)
 		s.now += jump
+	case 11:
+		share := s.rng.Float64()
+		s.tell("of the snapshots' work, %.0f %% fails from here on", 100*share)
+		s.rot.set(share)
+	case 12:
+		s.shorten()
+	}
+}
+
+// shorten takes the beginning of vigie.snapshots away, now and then all of it.
+func (s *simulation) shorten() {
+	adm, topic := kadm.NewClient(s.cl), s.cfg.Topic(topics.Snapshots)
+	ends, err := adm.ListEndOffsets(s.t.Context(), topic)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	p := s.rng.Int32N(testPartitions)
+	end, _ := ends.Lookup(topic, p)
+	var upTo kadm.Offsets
+	upTo.AddOffset(topic, p, end.Offset-min(end.Offset, s.rng.Int64N(6)), -1)
+	s.tell("snapshots of partition %d are gone up to %d of %d", p, upTo[topic][p].At, end.Offset)
+	if _, err := adm.DeleteRecords(s.t.Context(), upTo); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
@@ -247,7 +311,7 @@ func (s *simulation) refuse() {
 	f.Count = 1 + s.rng.IntN(4)
 	if f.Keys[0] == kmsg.Produce {
 		// The panels' side has its own tests; here it must keep its order.
-		f.Topic = s.cfg.Topic([]string{topics.Detections, topics.SiteStates, topics.Progress}[s.rng.IntN(3)])
+		f.Topic = s.cfg.Topic([]string{topics.Detections, topics.SiteStates, topics.Progress, topics.Snapshots}[s.rng.IntN(4)])
 	}
 	s.tell("%d × %s gets %s", f.Count, f.Keys[0].Name(), f.Err.Message)
 	s.faults = append(s.faults, s.cluster.Fault(f))
@@ -270,6 +334,7 @@ func (s *simulation) move() {
 // a further member begins anew.
 func (s *simulation) heal() {
 	s.tell("all is healed")
+	s.rot.set(0)
 	for _, f := range s.faults {
 		f.Remove()
 	}
@@ -281,5 +346,21 @@ func (s *simulation) heal() {
 			s.gone(name, true)
 		}
 	}
+	s.dismiss("b", "c")
 	s.come("a")
+}
+
+// dismiss takes instances out of the group as an administrator can. kfake never
+// does when one was killed between its join and its first heartbeat: it would own
+// partitions for ever.
+func (s *simulation) dismiss(names ...string) {
+	group := s.cfg.Group(eventlog.GroupProcessor)
+	var ids []string
+	for _, name := range names {
+		ids = append(ids, group+"."+name)
+	}
+	leave := kadm.LeaveGroup(group).Reason("it is dead").InstanceIDs(ids...)
+	if _, err := kadm.NewClient(s.cl).LeaveGroup(s.t.Context(), leave); err != nil {
+		s.t.Fatal(err)
+	}
 }

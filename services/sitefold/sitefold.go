@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/open-vigie/vigie/schemas/packed"
 	"github.com/open-vigie/vigie/services/alarm"
 	"github.com/open-vigie/vigie/services/processor"
 )
@@ -44,6 +45,15 @@ func (f *siteFold) Fire(ctx *processor.Context, t processor.Timer) bool {
 }
 
 func (f *siteFold) Counts() processor.Counts { return processor.Counts(f.fold.Counts()) }
+
+func (f *siteFold) Snapshot() processor.Frozen { return f.fold.Snapshot() }
+
+// Restore takes in a piece; the failures that it tells of were told before.
+func (f *siteFold) Restore(piece *packed.Coder) error {
+	err := f.fold.Restore(piece)
+	f.degraded = f.fold.Counts().Degraded
+	return err
+}
 
 // siteEnv is what package alarm sees of the engine.
 type siteEnv struct{ *processor.Context }

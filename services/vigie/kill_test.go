@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/panel"
 )
 
@@ -105,6 +109,8 @@ func TestKillNineLosesAndDoublesNothing(t *testing.T) {
 	t.Logf("%d kills, seed %d", kills, seed)
 	rng := rand.New(rand.NewPCG(seed, 2))
 	in := newInstallation(t)
+	// A snapshot every second: most kills find one half written or just named.
+	in.env = append(in.env, "VIGIE_PROCESSOR_SNAPSHOT_SECONDS=1")
 	in.start()
 	tr := send(t, in.DC09.UDP)
 	for k := 1; k <= kills; k++ {
@@ -123,6 +129,43 @@ func TestKillNineLosesAndDoublesNothing(t *testing.T) {
 	in.wantOneEffectEach(sent)
 	in.wantOracle()
 	in.wantWarehouse()
+	in.wantSnapshots()
+	in.wantRestoredFromSnapshots(kills)
+}
+
+// wantSnapshots waits until every partition's progress names two generations.
+func (in *installationUnderTest) wantSnapshots() {
+	in.t.Helper()
+	missing := ""
+	if !eventually(time.Minute, func() bool {
+		missing = ""
+		for n, records := range in.topic(topics.Progress) {
+			progress := &vigiev1.Progress{}
+			if err := proto.Unmarshal(records[len(records)-1].Value, progress); err != nil {
+				in.t.Fatal(err)
+			}
+			if len(progress.Snapshots) != 2 {
+				missing += fmt.Sprintf(" partition %d names %d;", n, len(progress.Snapshots))
+			}
+		}
+		return missing == ""
+	}) {
+		in.t.Errorf("of two snapshots each,%s\n%s", missing, in.out)
+	}
+}
+
+// wantRestoredFromSnapshots starts once more and asks where the states came from.
+func (in *installationUnderTest) wantRestoredFromSnapshots(kills int) {
+	in.t.Helper()
+	in.kill()
+	in.start()
+	from := map[string]float64{}
+	for _, m := range wantMetrics(in.t, in.Metrics.URL, "vigie_processor_restores_total")["vigie_processor_restores_total"].GetMetric() {
+		from[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+	}
+	if from["snapshot"] == 0 || from["log"] > 0 {
+		in.t.Errorf("after %d kills the partitions were restored from %v", kills, from)
+	}
 }
 
 // awaitMore waits until so many more messages were acknowledged.

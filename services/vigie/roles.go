@@ -16,6 +16,7 @@ import (
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/processor"
+	"github.com/open-vigie/vigie/services/processor/snapshot"
 	"github.com/open-vigie/vigie/services/receiver/httpin"
 	"github.com/open-vigie/vigie/services/sitefold"
 	"github.com/open-vigie/vigie/services/warehouse"
@@ -26,13 +27,28 @@ import (
 
 // startProcessor starts one member of the group that folds the log.
 func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error {
-	p, err := processor.New(processor.Config{Instance: s.cfg.Processor.Instance, NewFold: sitefold.New(s.log)},
-		processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("processor")})
+	p, err := processor.New(s.processorConfig(), s.processorDeps())
 	if err != nil {
 		return err
 	}
 	s.health.Add("processor", p.Health)
 	return g.Start(ctx, lifecycle.Named{Name: "processor", Service: p})
+}
+
+func (s *settings) processorConfig() processor.Config {
+	c := s.cfg.Processor
+	return processor.Config{
+		Instance: c.Instance, NewFold: sitefold.New(s.log),
+		Snapshots: processor.Snapshots{Every: time.Duration(c.SnapshotSeconds) * time.Second, Records: c.SnapshotRecords},
+	}
+}
+
+func (s *settings) processorDeps() processor.Deps {
+	deps := processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("processor")}
+	if dir := s.cfg.Processor.SnapshotDirectory; dir != "" {
+		deps.Store = snapshot.NewDirectory(dir)
+	}
+	return deps
 }
 
 // startArchiver brings the tables to date and starts filling them.

@@ -24,7 +24,7 @@ type Config struct {
 	ClickHouse ClickHouse `koanf:"clickhouse"`
 	HTTP       HTTP       `koanf:"http"`
 	Receiver   Receiver   `koanf:"receiver"`
-	Processor  Instance   `koanf:"processor"`
+	Processor  Processor  `koanf:"processor"`
 	Archiver   Instance   `koanf:"archiver"`
 	Desk       Desk       `koanf:"desk"`
 	Metrics    Metrics    `koanf:"metrics"`
@@ -115,6 +115,14 @@ type Instance struct {
 	Instance string `koanf:"instance" doc:"Name of this member, stable over restarts, [a-z0-9._-]{1,64}."`
 }
 
+// Processor folds the log.
+type Processor struct {
+	Instance          string `koanf:"instance" doc:"Name of this member, stable over restarts, [a-z0-9._-]{1,64}."`
+	SnapshotSeconds   int    `koanf:"snapshot_seconds" doc:"How old the snapshot of a partition's state may grow, in seconds; a restart folds what came since. -1 takes none: a restart folds the whole log."`
+	SnapshotRecords   int    `koanf:"snapshot_records" doc:"Records of a partition after which a snapshot is taken earlier than that."`
+	SnapshotDirectory string `koanf:"snapshot_directory" doc:"Directory that keeps the snapshots in place of the topic; every processor must see the same one. Empty keeps them in the topic."`
+}
+
 // Desk takes people in.
 type Desk struct {
 	Name  string `koanf:"name" doc:"Name of this desk as a writer of the log."`
@@ -135,7 +143,7 @@ func Default() Config {
 		ClickHouse: ClickHouse{User: "vigie", Database: "vigie", Port: 8123},
 		HTTP:       HTTP{Listen: "127.0.0.1:8080"},
 		Receiver:   defaultReceiver(),
-		Processor:  Instance{Instance: "local"},
+		Processor:  Processor{Instance: "local", SnapshotSeconds: 300, SnapshotRecords: 500_000},
 		Archiver:   Instance{Instance: "local"},
 		Desk:       Desk{Name: "desk-local", Place: "local"},
 		Metrics:    Metrics{Listen: "127.0.0.1:9600"},
@@ -256,6 +264,9 @@ func (c Config) check() error {
 	case "auto", "text", "json":
 	default:
 		return fmt.Errorf("log.format is %q: auto, text or json is expected", c.Log.Format)
+	}
+	if c.Processor.SnapshotSeconds == 0 || c.Processor.SnapshotRecords < 1 {
+		return errors.New("processor.snapshot_seconds is 0 or processor.snapshot_records below 1: give a pace, or -1 seconds for no snapshots")
 	}
 	if c.Data == "" {
 		return errors.New("data is empty: name the directory to keep things in")

@@ -1,0 +1,252 @@
+package processor
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"iter"
+	"slices"
+
+	"github.com/open-vigie/vigie/schemas/packed"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+// The state of a partition as bytes: a head (clocks, chain, counts), the timers
+// as they lie in their heaps, then the fold's pieces. Equal states give equal
+// bytes. Pending outputs are no part of it: a state is frozen only where a
+// confirmed transaction holds them all.
+
+// stateFormat is the newest encoding of what the engine keeps; the fold's pieces
+// have formats of their own. Bytes of every format are read for ever.
+const stateFormat uint32 = 1
+
+// timersPerFrame bounds a frame of timers: 64 kB, about.
+const timersPerFrame = 4_096
+
+// Kinds of frames.
+const (
+	frameHead uint8 = iota + 1
+	frameTimers
+	frameFold
+)
+
+// frozen is a partition at one offset. One goroutine may read it once, beside
+// the partition.
+type frozen struct {
+	name    *vigiev1.Snapshot
+	head    []byte
+	civil   timerHeap
+	absence []groupTimers
+	fold    Frozen
+}
+
+// freeze copies what changes in place and takes references to the rest.
+func (p *partition) freeze() *frozen {
+	if len(p.pending) > 0 {
+		panic("processor: a state is frozen while outputs wait for their transaction")
+	}
+	z := &frozen{
+		civil: slices.Clone(p.timers.civil), absence: slices.Clone(p.timers.absence), fold: p.fold.Snapshot(),
+		name: &vigiev1.Snapshot{Partition: uint32(p.number), Offset: p.next, FoldVersion: p.fold.Version(), Format: stateFormat},
+	}
+	for i := range z.absence {
+		z.absence[i].timers = slices.Clone(z.absence[i].timers)
+	}
+	head := packed.Writer([]byte{frameHead})
+	p.packHead(head)
+	z.head = head.Written()
+	return z
+}
+
+// frames are the bytes of the state. Each is good until the next is asked for.
+func (z *frozen) frames() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if !yield(z.head) || !z.timerFrames(yield) {
+			return
+		}
+		b := make([]byte, 0, 128<<10)
+		for more := true; more; {
+			c := packed.Writer(append(b[:0], frameFold))
+			more = z.fold.Next(c)
+			b = c.Written()
+			if !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+func (z *frozen) timerFrames(yield func([]byte) bool) bool {
+	heaps := append([]groupTimers{{timers: z.civil}}, z.absence...)
+	for i, h := range heaps {
+		class := Absence
+		if i == 0 {
+			class = Civil
+		}
+		all := len(h.timers)
+		for list := range slices.Chunk([]Timer(h.timers), timersPerFrame) {
+			c := packed.Writer([]byte{frameTimers})
+			packTimers(c, &class, &h.group, &all, &list)
+			if !yield(c.Written()) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// hash is SHA-256 over the frames: two states of equal hash are one state.
+func (z *frozen) hash() [sha256.Size]byte {
+	sum := sha256.New()
+	for frame := range z.frames() {
+		addFrame(sum, frame)
+	}
+	return [sha256.Size]byte(sum.Sum(nil))
+}
+
+func addFrame(sum hash.Hash, frame []byte) {
+	sum.Write(binary.AppendUvarint(nil, uint64(len(frame))))
+	sum.Write(frame)
+}
+
+// packHead walks over what the engine keeps besides timers. What is read is
+// compared with the partition that it is read into.
+func (p *partition) packHead(c *packed.Coder) {
+	format, number, version, counts, timers := stateFormat, p.number, p.fold.Version(), p.fold.Counts(), p.timers.size()
+	packed.Uint(c, &format)
+	if format != stateFormat {
+		c.Fail("the state has format %d, this program reads %d", format, stateFormat)
+		return
+	}
+	packed.Int(c, &number)
+	packed.Uint(c, &version)
+	packed.Int(c, &p.next)
+	c.Array(p.chain.hash[:])
+	packed.Uint(c, &p.chain.ordinal)
+	p.clock.pack(c)
+	packed.Int(c, &timers)
+	for _, n := range []*uint64{&counts.Sites, &counts.OpenDetections, &counts.PolicyVersion, &counts.BroadcastVersion, &counts.Degraded} {
+		packed.Uint(c, n)
+	}
+	if c.Reading() {
+		p.expect(c, number, version, timers, counts)
+	}
+}
+
+// expect notes what the rest of the state must come to.
+func (p *partition) expect(c *packed.Coder, number int32, version uint32, timers int, counts Counts) {
+	if number != p.number || version != p.fold.Version() {
+		c.Fail("the state is of partition %d, fold version %d; this is partition %d, fold version %d", number, version, p.number, p.fold.Version())
+	}
+	p.restoring = &restoring{timers: timers, counts: counts}
+}
+
+// restoring is what a partition must come to when its state has been read whole.
+type restoring struct {
+	timers int
+	counts Counts
+}
+
+// takeFrame takes in one frame of a state. A new partition that was given all of
+// them, in order, is the one that was frozen.
+func (p *partition) takeFrame(frame []byte) error {
+	if len(frame) == 0 {
+		return fmt.Errorf("a frame of the state is empty")
+	}
+	c := packed.Reader(frame[1:])
+	kind := frame[0]
+	switch {
+	case kind == frameHead && p.restoring == nil:
+		p.packHead(c)
+	case kind == frameTimers && p.restoring != nil:
+		var class TimerClass
+		var group string
+		var all int
+		var list []Timer
+		packTimers(c, &class, &group, &all, &list)
+		if c.Err() == nil {
+			p.timers.append(class, group, all, list)
+		}
+	case kind == frameFold && p.restoring != nil:
+		if err := p.fold.Restore(c); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("a frame of kind %d stands where none may", kind)
+	}
+	return c.End()
+}
+
+// restored says whether the state has been read whole.
+func (p *partition) restored() error {
+	switch want := p.restoring; {
+	case want == nil:
+		return fmt.Errorf("the state has no head")
+	case want.timers != p.timers.size():
+		return fmt.Errorf("the state has %d timers, its head says %d", p.timers.size(), want.timers)
+	case want.counts != p.fold.Counts():
+		return fmt.Errorf("the fold counts %+v, the head of the state says %+v", p.fold.Counts(), want.counts)
+	}
+	p.restoring = nil
+	return nil
+}
+
+// packTimers walks over some timers of one heap; all is how many it has.
+func packTimers(c *packed.Coder, class *TimerClass, group *string, all *int, list *[]Timer) {
+	packed.Uint(c, class)
+	c.String(group)
+	packed.Int(c, all)
+	before := int64(0)
+	packed.List(c, list, func(t *Timer) {
+		t.Class, t.Group = *class, *group
+		c.Delta(&t.Deadline, before)
+		before = t.Deadline
+		packed.Uint(c, &t.Site)
+		packed.Uint(c, &t.Kind)
+		packed.Uint(c, &t.What)
+	})
+}
+
+// maxTimersAhead bounds what is made room for before the timers were read.
+const maxTimersAhead = 4 << 20
+
+// append puts timers behind those of their heap, in the order in which they lay.
+func (q *timerQueue) append(class TimerClass, group string, all int, list []Timer) {
+	h := &q.civil
+	if class != Civil {
+		if n := len(q.absence); n == 0 || q.absence[n-1].group != group {
+			q.absence = append(q.absence, groupTimers{group: group})
+		}
+		h = &q.absence[len(q.absence)-1].timers
+	}
+	if *h == nil {
+		*h = make(timerHeap, 0, min(max(all, len(list)), maxTimersAhead))
+	}
+	*h = append(*h, list...)
+}
+
+func (c *clock) pack(p *packed.Coder) {
+	packed.Int(p, &c.w)
+	packed.Int(p, &c.jump)
+	packed.List(p, &c.writers, func(w *writer) {
+		p.String(&w.name)
+		p.Bytes(&w.boot)
+		p.String(&w.group)
+		packed.Int(p, &w.t)
+		packed.Int(p, &w.silence)
+		p.Bool(&w.aside)
+		packed.Uint(p, &w.sequence)
+		packed.Uint(p, &w.gaps)
+	})
+	packed.List(p, &c.groups, func(g *groupClock) {
+		p.String(&g.name)
+		packed.Int(p, &g.t)
+		packed.Int(p, &g.now)
+		packed.List(p, &g.segments, func(s *segment) {
+			for _, v := range []*int64{&s.t0, &s.t1, &s.s0, &s.s1} {
+				packed.Int(p, v)
+			}
+		})
+	})
+}
