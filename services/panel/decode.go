@@ -10,7 +10,7 @@ import (
 )
 
 // tolerant are the options of Decode: what any line may accept.
-var tolerant = dc09.Options{BinaryCRC: true, DecimalLength: true, UnstampedCipher: true}
+var tolerant = dc09.Options{BinaryCRC: true, DecimalLength: true, CountsEnd: true, UnstampedCipher: true}
 
 // Decode explains a frame in lines for people, in French for "fr" and in English for
 // any other language: its fields, its events and what their codes mean, or what is
@@ -167,7 +167,7 @@ func (d *decoder) siaEvent(e dc09.SIAEvent) {
 func (d *decoder) cidEvent(e dc09.CIDEvent) {
 	m, known := dc09.CIDMeaning(e)
 	of := d.zone
-	if dc09.CIDAddress(e.Code) == dc09.AddressUser || m.Kind.ByUser() {
+	if dc09.CIDAddress(e.Code) == dc09.AddressUser {
 		of = d.user
 	}
 	d.line(d.event, "CID %c%s%s%s, %s %s, %s %s%s", e.Qualifier, e.Code, d.colon, d.meaning(m, known), d.area, e.Area, of, e.Zone, named(dc09.CIDName(e.Code)))

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"cmp"
 	"net/netip"
 
 	"github.com/open-vigie/vigie/schemas/ids"
@@ -121,7 +122,7 @@ func cidReport(e dc09.CIDEvent) report {
 	if e.Zone == "000" {
 		return rep
 	}
-	if m.Kind.ByUser() {
+	if dc09.CIDAddress(e.Code) == dc09.AddressUser {
 		rep.user = e.Zone
 	} else {
 		rep.zone = e.Zone
@@ -188,7 +189,8 @@ func setUserBody(e *vigiev1.Event, s *vigiev1.Signal, kind dc09.Kind) {
 }
 
 func (r *Receiver) verbatim(e *vigiev1.Event, f dc09.Frame, rep report, fp ids.ID) error {
-	d := &vigiev1.DataReceived{Token: f.Token, Format: rep.format, Code: rep.code, Area: rep.area, Zone: rep.zone}
+	// The event has one place for a number, whatever it is of.
+	d := &vigiev1.DataReceived{Token: f.Token, Format: rep.format, Code: rep.code, Area: rep.area, Zone: cmp.Or(rep.zone, rep.user)}
 	var err error
 	if d.Data, err = r.seal(e.Site, vault.FieldData, fp, f.Data); err != nil {
 		return err

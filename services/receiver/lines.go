@@ -38,6 +38,9 @@ func ParseLines(text []string) (Lines, error) {
 // Has tells whether a line is among them.
 func (l Lines) Has(line uint32) bool { return l.all || l.number[line] }
 
+// Any tells whether there is one.
+func (l Lines) Any() bool { return l.all || len(l.number) > 0 }
+
 // String is "all", or the numbers in order.
 func (l Lines) String() string {
 	if l.all {

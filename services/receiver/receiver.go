@@ -27,7 +27,6 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog/appender"
 	"github.com/open-vigie/vigie/services/internal/ports"
 	"github.com/open-vigie/vigie/services/internal/vault"
-	"github.com/open-vigie/vigie/services/receiver/dc09"
 	"github.com/open-vigie/vigie/services/receiver/keyring"
 )
 
@@ -57,8 +56,8 @@ type Config struct {
 	Write time.Duration
 	// Drain is how long a stopping receiver waits for its last answers (5 s).
 	Drain time.Duration
-	// Frames are tolerances of the wire format.
-	Frames dc09.Options
+	// Tolerances of the wire format, by line.
+	Tolerances Tolerances
 	// CheckStamp are lines on which a clear frame whose stamp is more than 40 s old
 	// or 20 s ahead is answered NAK. None by default: many panels' clocks are wrong.
 	// Encrypted frames always are.

@@ -43,7 +43,7 @@ var errSealing = errors.New("sealing a frame")
 // take handles one frame. Nothing in it waits for Kafka. o.settled is called
 // exactly once. The bytes may be reused once take returns.
 func (r *Receiver) take(raw []byte, o origin) (bad bool) {
-	f, err := dc09.Parse(raw, r.cfg.Frames)
+	f, err := r.cfg.Tolerances.parse(raw)
 	var fault *dc09.Error
 	if errors.As(err, &fault) && fault.Reason != dc09.ReasonEncrypted {
 		return r.refuse(o, string(fault.Reason), fault.Error(), raw)

@@ -107,7 +107,7 @@ type session struct {
 func (r *Receiver) newSession(conn net.Conn, frames *appender.Listener) *session {
 	remote, _ := netip.ParseAddrPort(conn.RemoteAddr().String()) // the zero value is told as unspecified
 	return &session{
-		r: r, conn: conn, remote: remote, frames: frames, split: dc09.Splitter{Options: r.cfg.Frames},
+		r: r, conn: conn, remote: remote, frames: frames, split: dc09.Splitter{Options: r.cfg.Tolerances.any()},
 		out: make(chan []byte, answerQueue), room: make(chan struct{}, maxUnanswered), finish: make(chan struct{}),
 	}
 }

@@ -122,7 +122,7 @@ func worker(from netip.AddrPort) int {
 }
 
 func (d *door) work(queue <-chan datagram) {
-	split := dc09.Splitter{Options: d.r.cfg.Frames}
+	split := dc09.Splitter{Options: d.r.cfg.Tolerances.any()}
 	for g := range queue {
 		o := origin{
 			remote: g.from, transport: vigiev1.Transport_TRANSPORT_UDP, settled: d.flying.Done,

@@ -75,7 +75,7 @@ func (r *Receiver) unlock(f dc09.Frame, raw []byte, w whereabouts, o origin) (dc
 	}
 	q := requestOf(f)
 	q.cipher = r.watch.cipherHash(f.Data)
-	opened, place, err := dc09.Decrypt(nil, f, r.cfg.Frames, keys...)
+	opened, place, err := dc09.Decrypt(nil, f, r.cfg.Tolerances.of(f.Line), keys...)
 	if err == nil && w.keys.Default && otherAccountInside(opened) {
 		// Under a key that many share, the header in clear proves nothing.
 		place, err = -1, &dc09.Error{Reason: dc09.ReasonWrongKey, Detail: "the account inside is another than in the header"}

@@ -166,6 +166,10 @@ func (s *settings) receiverConfig() (receiver.Config, error) {
 		{"check_stamp_lines", c.CheckStampLines, &cfg.CheckStamp},
 		{"encrypted_only_lines", c.EncryptedOnlyLines, &cfg.EncryptedOnly},
 		{"known_only_lines", c.KnownOnlyLines, &cfg.KnownOnly},
+		{"binary_crc_lines", c.BinaryCRCLines, &cfg.Tolerances.BinaryCRC},
+		{"decimal_length_lines", c.DecimalLengthLines, &cfg.Tolerances.DecimalLength},
+		{"counts_end_lines", c.CountsEndLines, &cfg.Tolerances.CountsEnd},
+		{"unstamped_cipher_lines", c.UnstampedCipherLines, &cfg.Tolerances.UnstampedCipher},
 	} {
 		if *lines.to, err = receiver.ParseLines(lines.text); err != nil {
 			return cfg, fmt.Errorf("receiver.%s: %w", lines.key, err)

@@ -80,6 +80,11 @@ type Receiver struct {
 	EncryptedOnlyLines []string `koanf:"encrypted_only_lines" doc:"Lines (or all) on which an account that has a key gets no answer when it sends in clear. Elsewhere it is taken, and told as a suspicion."`
 	KnownOnlyLines     []string `koanf:"known_only_lines" doc:"Lines (or all) on which an account that nobody declared gets no answer. Elsewhere it is taken as a site of its own."`
 
+	BinaryCRCLines       []string `koanf:"binary_crc_lines" doc:"Lines (or all) whose panels may write the CRC as two bytes in place of four digits. Like the next three, for panels that depart from the standard: docs/dc09.md names them."`
+	DecimalLengthLines   []string `koanf:"decimal_length_lines" doc:"Lines (or all) whose panels may write the length in decimal."`
+	CountsEndLines       []string `koanf:"counts_end_lines" doc:"Lines (or all) whose panels may count the line end into CRC and length."`
+	UnstampedCipherLines []string `koanf:"unstamped_cipher_lines" doc:"Lines (or all) whose panels may encrypt a report without a time stamp. Anybody who hears it can send it again: avoid it."`
+
 	TLSListen string   `koanf:"tls_listen" doc:"host:port for DC-09 inside TLS 1.2 or newer; empty opens none."`
 	TLSCert   string   `koanf:"tls_cert" doc:"Certificate of that address with its chain, PEM; a change is in force for the next connection."`
 	TLSKey    string   `koanf:"tls_key" doc:"Private key of that certificate, PEM file."`

@@ -31,10 +31,13 @@ func CRC(b []byte) uint16 {
 		c = t[7][b[0]^byte(c)] ^ t[6][b[1]^byte(c>>8)] ^ t[5][b[2]] ^ t[4][b[3]] ^ t[3][b[4]] ^ t[2][b[5]] ^ t[1][b[6]] ^ t[0][b[7]]
 	}
 	for _, x := range b {
-		c = c>>8 ^ t[0][byte(c)^x]
+		c = crcAnd(c, x)
 	}
 	return c
 }
+
+// crcAnd is the CRC of what had c and one byte more.
+func crcAnd(c uint16, x byte) uint16 { return c>>8 ^ crcTables[0][byte(c)^x] }
 
 func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' || c >= 'a' && c <= 'f'

@@ -149,18 +149,6 @@ func (m Meaning) String() string {
 	return s
 }
 
-// ByUser tells whether the address of such a code is a person's number rather
-// than a zone's.
-func (k Kind) ByUser() bool {
-	switch k {
-	case KindCancel, KindArm, KindArmPart, KindArmForced, KindDisarm, KindDisarmAfterAlarm:
-		return true
-	case KindInformation, KindAlarm, KindFault, KindTamper, KindBypass, KindTest, KindTestPeriodic:
-		return false
-	}
-	return false
-}
-
 // Address is what the characters after a code number.
 type Address uint8
 

@@ -100,11 +100,15 @@ type Frame struct {
 // Options are the tolerances of a line: what its panels do that the standard does
 // not have. What is safe for all is accepted without an option: a missing LF, line
 // or stamp, small letters in hexadecimal, accounts of other letters than A to F.
+// Options are joined: a panel may need more than one.
 type Options struct {
 	// BinaryCRC also accepts two bytes in place of four hexadecimal digits.
 	BinaryCRC bool
 	// DecimalLength also accepts a length in decimal digits.
 	DecimalLength bool
+	// CountsEnd also accepts a CRC that covers the CR, and a length that counts the
+	// CR, or LF and CR.
+	CountsEnd bool
 	// UnstampedCipher also accepts an encrypted frame without a time stamp, when
 	// its data is a report of its token's format. Such a frame can be replayed.
 	UnstampedCipher bool

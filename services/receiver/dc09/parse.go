@@ -41,23 +41,34 @@ func checkEnvelope(raw []byte, at int, opt Options) (int, *Error) {
 	if !ok {
 		return 0, fault(ReasonBadSyntax, at, "no CRC, length and quote at the start")
 	}
-	body := raw[at+crcLen+4:]
-	if !lengthMatches(raw[at+crcLen:at+crcLen+4], len(body), opt.DecimalLength) {
-		return 0, fault(ReasonBadLength, at+crcLen, "the length says %q, the body has %#03x = %d bytes", raw[at+crcLen:at+crcLen+4], len(body), len(body))
+	length, body := raw[at+crcLen:at+crcLen+4], raw[at+crcLen+4:]
+	if ok, hint := lengthMatches(length, len(body), opt); !ok {
+		return 0, fault(ReasonBadLength, at+crcLen, "the length says %q, the body has %#03x = %d bytes%s", length, len(body), len(body), hint)
 	}
-	want := CRC(body)
-	if crcLen == 2 {
-		if got := uint16(raw[at])<<8 | uint16(raw[at+1]); got != want {
-			return 0, fault(ReasonBadCRC, at, "the CRC says %04X, the body gives %04X", got, want)
-		}
+	got := uint16(raw[at])<<8 | uint16(raw[at+1])
+	if crcLen == 4 {
+		v, _ := parseHex(raw[at : at+4])
+		got = uint16(v)
+	}
+	want, hint := CRC(body), ""
+	if got == want {
 		return at + crcLen + 4, nil
 	}
-	got, _ := parseHex(raw[at : at+4])
-	if uint16(got) != want {
-		return 0, fault(ReasonBadCRC, at, "the CRC says %s, the body gives %04X", raw[at:at+4], want)
+	if got == crcAnd(want, '\r') {
+		if opt.CountsEnd {
+			return at + crcLen + 4, nil
+		}
+		hint = hintCountsEnd
 	}
-	return at + crcLen + 4, nil
+	return 0, fault(ReasonBadCRC, at, "the CRC says %04X, the body gives %04X%s", got, want, hint)
 }
+
+// What a panel does whose frame would fit with an option: for who looks into why it
+// gets no answer.
+const (
+	hintCountsEnd = "; it fits where the line end is counted in (CountsEnd)"
+	hintDecimal   = "; it fits in decimal (DecimalLength)"
+)
 
 // envelope tells whether bytes start like a frame after its LF, and how many
 // bytes the CRC has.
@@ -71,12 +82,18 @@ func envelope(b []byte, binary bool) (crcLen int, ok bool) {
 	return 0, false
 }
 
-func lengthMatches(field []byte, n int, decimal bool) bool {
-	if v, ok := parseHex(field); ok && int(v) == n {
-		return true
+func lengthMatches(field []byte, n int, opt Options) (ok bool, hint string) {
+	hex, isHex := parseHex(field)
+	decimal, isDecimal := parseDecimal(field)
+	switch {
+	case isHex && int(hex) == n:
+		return true, ""
+	case isDecimal && int(decimal) == n:
+		return opt.DecimalLength, hintDecimal
+	case isHex && (int(hex) == n+len("\r") || int(hex) == n+len("\n\r")):
+		return opt.CountsEnd, hintCountsEnd
 	}
-	v, ok := parseDecimal(field)
-	return decimal && ok && int(v) == n
+	return false, ""
 }
 
 // parseBody reads from the first quote on; raw has no CR any more.
@@ -112,20 +129,8 @@ func parseBody(f *Frame, raw []byte, at int) (account []byte, ferr *Error) {
 
 // parseAddress reads receiver, line and account up to the first bracket.
 func parseAddress(f *Frame, raw []byte, at int) (account []byte, next int, ferr *Error) {
-	if at < len(raw) && raw[at] == 'R' {
-		if f.Receiver, at, ferr = parseNumber(raw, at+1, "receiver"); ferr != nil {
-			return nil, at, ferr
-		}
-		f.HasReceiver = true
-	}
-	if at < len(raw) && raw[at] == 'L' {
-		if f.Line, at, ferr = parseNumber(raw, at+1, "line"); ferr != nil {
-			return nil, at, ferr
-		}
-		// Most receivers say R0L0A0 in a NAK, which reads as one long line number.
-		if f.Token == TokenNak && bytes.HasPrefix(raw[at-2:], []byte("A0[")) {
-			f.Line >>= 8
-		}
+	if at, ferr = parseNumbers(f, raw, at); ferr != nil {
+		return nil, at, ferr
 	}
 	if at < len(raw) && raw[at] == '#' {
 		end := at + 1
@@ -142,6 +147,34 @@ func parseAddress(f *Frame, raw []byte, at int) (account []byte, next int, ferr 
 		return account, at, fault(ReasonBadSyntax, at, "the bracket of the data is missing")
 	}
 	return account, at, nil
+}
+
+// parseNumbers reads receiver and line. The standard has them in that order; pysiaalarm
+// answers L0R0A0 to what it cannot read, and writes "None" for one that a request had not.
+func parseNumbers(f *Frame, raw []byte, at int) (next int, ferr *Error) {
+	for range 2 {
+		if rest := raw[at:]; IsAnswer(f.Token) && bytes.HasPrefix(rest, []byte("None")) {
+			at += len("None")
+		}
+		number := &f.Line
+		switch {
+		case at < len(raw) && raw[at] == 'R':
+			number, f.HasReceiver = &f.Receiver, true
+			*number, at, ferr = parseNumber(raw, at+1, "receiver")
+		case at < len(raw) && raw[at] == 'L':
+			*number, at, ferr = parseNumber(raw, at+1, "line")
+		default:
+			return at, nil
+		}
+		if ferr != nil {
+			return at, ferr
+		}
+		// Most receivers say R0L0A0 in a NAK, which reads as one long number.
+		if f.Token == TokenNak && bytes.HasPrefix(raw[at-2:], []byte("A0[")) {
+			*number >>= 8
+		}
+	}
+	return at, nil
 }
 
 // parseNumber reads hexadecimal digits; none, as some panels send, are 0.
@@ -181,12 +214,13 @@ func parseRest(f *Frame, raw []byte, at int) *Error {
 		at += end + 1
 	}
 	f.Extended = raw[from:at]
-	if at == len(raw) {
+	stamp := bytes.TrimRight(raw[at:], " \x00")
+	if len(stamp) == 0 {
 		return nil
 	}
 	// An alarm is not refused because its panel cannot write the time.
 	var ok bool
-	if f.SentAtMS, ok = ParseStamp(bytes.TrimPrefix(raw[at:], []byte("_"))); !ok {
+	if f.SentAtMS, ok = ParseStamp(bytes.TrimPrefix(stamp, []byte("_"))); !ok {
 		f.OddStamp = true
 	}
 	return nil
