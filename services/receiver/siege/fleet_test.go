@@ -245,6 +245,26 @@ func (f *fleet) answers() (int, time.Time) {
 	return f.acked, f.ackedAt
 }
 
+// sentSoFar is the number of the youngest message; oldestOpen that of the oldest one
+// without an answer, or of the next one when all have theirs.
+func (f *fleet) sentSoFar() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.number
+}
+
+func (f *fleet) oldestOpen() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	oldest := f.number + 1
+	for _, m := range f.again {
+		if m.number < oldest && m.from.waitsFor(m) {
+			oldest = m.number
+		}
+	}
+	return oldest
+}
+
 // playPanels is a fleet as a process of its own.
 func playPanels(raw json.RawMessage) (*part, error) {
 	var cfg fleetConfig

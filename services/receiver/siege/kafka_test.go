@@ -34,13 +34,10 @@ type kafka struct {
 	stop   func()
 }
 
-// newKafka starts Kafka with its topics. java is the executable; "" finds it.
-func newKafka(t testing.TB, java string) *kafka {
+// newKafka starts Kafka with its topics, in a directory and by a java executable.
+func newKafka(t testing.TB, dir, java string) *kafka {
 	t.Helper()
-	k := &kafka{t: t, dir: t.TempDir(), java: java}
-	if java == "" {
-		k.java = findJava(t)
-	}
+	k := &kafka{t: t, dir: dir, java: java}
 	k.start()
 	provision(t, k.config(), eventlog.Options{Partitions: partitions, Local: true, Durability: broker.Process, Log: quiet})
 	return k

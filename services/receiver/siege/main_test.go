@@ -15,6 +15,7 @@ var (
 	phaseFlag  = flag.Duration("phase", 2*time.Second, "length of each phase of the hostile load")
 	reportFlag = flag.String("report", "", "file for the hostile load's table, as Markdown")
 	holdFlag   = flag.Duration("hold", time.Second, "how long each fault of Kafka is held")
+	smallDisk  = flag.String("small-disk", "", "an empty file system of some 200 MB that is filled up")
 	soakFlag   = flag.Duration("soak", 0, "length of the soak; 0 is a short one that only shows that it works")
 	soakFile   = flag.String("soak-report", "", "file for the soak's result, as JSON")
 )

@@ -71,8 +71,10 @@ type soak struct {
 func TestSoak(t *testing.T) {
 	s := &soak{t: t, length: cmp.Or(*soakFlag, 6*time.Second), begin: time.Now(), random: rand.New(rand.NewPCG(3, 4))}
 	s.result = soaked{Began: s.begin.UTC(), Cores: runtime.NumCPU(), Panels: 300}
-	k := newKafka(t, "")
-	s.w = newWard(t, k.config(), wardConfig{panels: s.result.Panels, fleet: fleetConfig{Redial: 30, Datagrams: 20, Retry: 2 * time.Second, Tries: 40}})
+	k := newKafka(t, t.TempDir(), findJava(t))
+	cfg := wardConfig{panels: s.result.Panels, fleet: fleetConfig{Redial: 30, Datagrams: 20, Retry: 2 * time.Second, Tries: 40}}
+	s.w = newWard(t, k.config(), cfg)
+	s.w.recruit(cfg)
 	attacker := spawn(t, "attacker", s.w.doors, nil, 0)
 	var beside sync.WaitGroup
 	stop := make(chan struct{})

@@ -31,16 +31,26 @@ type ward struct {
 	asking           sync.Mutex
 }
 
-// newWard declares the panels, and starts the receiver and them.
+// newWard declares the panels' accounts and starts the receiver.
 func newWard(t testing.TB, kafka eventlog.Config, cfg wardConfig) *ward {
 	t.Helper()
 	bind(t, kafka, cfg.panels)
 	w := &ward{t: t, ledger: filepath.Join(t.TempDir(), "acknowledged")}
 	w.receiver = spawn(t, "receiver", receiverConfig{Brokers: kafka.Brokers, Keys: t.TempDir(), Connections: cfg.connections, Limits: cfg.limits}, &w.doors, cfg.nice)
+	return w
+}
+
+// recruit starts the panels in a process of their own.
+func (w *ward) recruit(cfg wardConfig) {
+	w.t.Helper()
+	w.panels = spawn(w.t, "panels", w.fleet(cfg), nil, cfg.nice)
+}
+
+// fleet is the configuration of the panels at this receiver.
+func (w *ward) fleet(cfg wardConfig) fleetConfig {
 	f := cfg.fleet
 	f.doors, f.Panels, f.Ledger = w.doors, cfg.panels, w.ledger
-	w.panels = spawn(t, "panels", f, nil, cfg.nice)
-	return w
+	return f
 }
 
 // facts asks the receiver's process what it is made of.

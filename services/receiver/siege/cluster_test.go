@@ -1,0 +1,221 @@
+package siege
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/internal/child"
+	"github.com/open-vigie/vigie/services/internal/ports"
+)
+
+const (
+	brokers = 3
+	// clusterID is any id in Kafka's form.
+	clusterID = "c2llZ2Utb2YtdmlnaWUtMQ"
+)
+
+// cluster is three brokers of Apache Kafka, each a controller too, as a centre with
+// three machines has them: three copies, two of which must have a record.
+type cluster struct {
+	t       testing.TB
+	dir     string
+	java    string
+	libs    string
+	listen  [brokers]int
+	control [brokers]int
+	stops   [brokers]func()
+	nodes   [brokers]*child.Child
+	admin   *kadm.Client
+}
+
+func newCluster(t testing.TB) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: t.TempDir(), java: findJava(t), libs: findLibs(t)}
+	for n := range brokers {
+		for _, port := range []*int{&c.listen[n], &c.control[n]} {
+			var err error
+			if *port, err = ports.Free(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for n := range brokers {
+		c.format(n)
+		c.start(n)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.config().Brokers...), kgo.MetadataMinAge(100*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	c.admin = kadm.NewClient(client)
+	c.awaitBrokers(brokers)
+	provision(t, c.config(), eventlog.Options{Partitions: partitions, Replication: brokers, MinISR: 2, Log: quiet})
+	return c
+}
+
+func (c *cluster) config() (cfg eventlog.Config) {
+	for _, port := range c.listen {
+		cfg.Brokers = append(cfg.Brokers, local(port))
+	}
+	return cfg
+}
+
+func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+func (c *cluster) file(n int, name string) string {
+	return filepath.Join(c.dir, fmt.Sprintf("%d-%s", n+1, name))
+}
+
+// format writes a node's settings and storage. A dead broker is to be noticed soon.
+func (c *cluster) format(n int) {
+	c.t.Helper()
+	var voters []string
+	for i, port := range c.control {
+		voters = append(voters, fmt.Sprintf("%d@%s", i+1, local(port)))
+	}
+	settings := strings.Join([]string{
+		"process.roles=broker,controller", fmt.Sprintf("node.id=%d", n+1), "controller.quorum.voters=" + strings.Join(voters, ","),
+		fmt.Sprintf("listeners=BROKER://%s,CONTROLLER://%s", local(c.listen[n]), local(c.control[n])),
+		"advertised.listeners=BROKER://" + local(c.listen[n]), "inter.broker.listener.name=BROKER", "controller.listener.names=CONTROLLER",
+		"listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT", "log.dirs=" + c.file(n, "log"),
+		"auto.create.topics.enable=false", "unclean.leader.election.enable=false", "auto.leader.rebalance.enable=false",
+		"offsets.topic.num.partitions=1", "transaction.state.log.num.partitions=1", "transaction.state.log.replication.factor=3",
+		"offsets.topic.replication.factor=3", "broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500",
+		"controller.quorum.election.timeout.ms=1000", "controller.quorum.fetch.timeout.ms=2000", "replica.lag.time.max.ms=5000",
+		"num.io.threads=4", "num.network.threads=2", "background.threads=2", "log.cleaner.dedupe.buffer.size=16777216",
+	}, "\n")
+	if err := os.WriteFile(c.file(n, "properties"), []byte(settings), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	format := exec.Command(c.java, c.program("kafka.tools.StorageTool", "format", "-t", clusterID, "-c", c.file(n, "properties"))...)
+	if out, err := format.CombinedOutput(); err != nil {
+		c.t.Fatalf("formatting the storage of broker %d: %v\n%s", n+1, err, out)
+	}
+}
+
+func (c *cluster) program(main string, args ...string) []string {
+	return append([]string{"-Xms64m", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+		"-cp", filepath.Join(c.libs, "*"), main}, args...)
+}
+
+// start starts a broker on what it left.
+func (c *cluster) start(n int) {
+	c.t.Helper()
+	c.nodes[n] = child.New(child.Spec{
+		Name: fmt.Sprintf("broker %d", n+1), Path: c.java, Args: c.program("kafka.Kafka", c.file(n, "properties")), Dir: c.dir,
+		PidFile: c.file(n, "pid"), LogFile: c.file(n, "out"), StopSignal: syscall.SIGKILL, Log: quiet,
+		Before: func(ctx context.Context) error {
+			return ports.Await(ctx, "tcp", local(c.listen[n]))
+		},
+	})
+	c.stops[n] = serve(c.t, c.nodes[n])
+}
+
+// kill is kill -9; the broker stays away until it is started again.
+func (c *cluster) kill(n int) {
+	c.t.Helper()
+	if err := syscall.Kill(c.nodes[n].Pid(), syscall.SIGKILL); err != nil {
+		c.t.Fatal(err)
+	}
+	c.stops[n]()
+}
+
+// awaitBrokers waits until so many are members.
+func (c *cluster) awaitBrokers(n int) {
+	c.t.Helper()
+	await(c.t, fmt.Sprintf("%d brokers", n), func() bool {
+		ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Second)
+		defer cancel()
+		m, err := c.admin.BrokerMetadata(ctx)
+		return err == nil && len(m.Brokers) == n && m.Controller > 0
+	})
+}
+
+// leaders of the partitions of vigie.events; -1 for one without.
+func (c *cluster) leaders() (of [partitions]int32) {
+	c.t.Helper()
+	topic := c.config().Topic(topics.Events)
+	await(c.t, "what the cluster says of its partitions", func() bool {
+		ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Second)
+		defer cancel()
+		m, err := c.admin.Metadata(ctx, topic)
+		if err != nil || len(m.Topics[topic].Partitions) != partitions {
+			return false
+		}
+		for p, d := range m.Topics[topic].Partitions {
+			of[p] = d.Leader
+		}
+		return true
+	})
+	return of
+}
+
+// move gives every partition its next replica as leader, as a cluster does that is
+// rebalanced, and waits until each has it.
+func (c *cluster) move() {
+	c.t.Helper()
+	topic := c.config().Topic(topics.Events)
+	var order kadm.AlterPartitionAssignmentsReq
+	var want [partitions]int32
+	for p, leader := range c.leaders() {
+		next := leader%brokers + 1
+		want[p] = next
+		order.Assign(topic, int32(p), []int32{next, next%brokers + 1, (next+1)%brokers + 1})
+	}
+	done, err := c.admin.AlterPartitionAssignments(c.t.Context(), order)
+	if err == nil {
+		err = done.Error()
+	}
+	if err == nil {
+		_, err = c.admin.ElectLeaders(c.t.Context(), kadm.ElectPreferredReplica, nil)
+	}
+	if err != nil {
+		c.t.Fatalf("moving the leaders: %v", err)
+	}
+	await(c.t, "the leaders to have moved", func() bool { return c.leaders() == want })
+}
+
+// With three brokers the leaders move under load, one broker dies, a second dies, and
+// both come back. One gone, panels are acknowledged; two gone, they are not, because
+// one copy is not enough; with the second back they are again.
+func TestLeadersMove(t *testing.T) {
+	c := newCluster(t)
+	tr := newTrial(t, c.config())
+	tr.flows()
+	for range 3 {
+		c.move()
+		tr.flows()
+	}
+	first := int(c.leaders()[0]) - 1
+	c.kill(first)
+	dead := time.Now()
+	tr.flowsEverywhere()
+	t.Logf("the leader of partition 0 died: all partitions acknowledge after %.1f s", time.Since(dead).Seconds())
+	second := (first + 1) % brokers
+	tr.outage("two of three brokers killed", func() { c.kill(second) }, func() { c.start(second) })
+	c.start(first)
+	c.awaitBrokers(brokers)
+	tr.flowsEverywhere()
+	tr.finish()
+}
+
+// flowsEverywhere waits until each panel that sends was acknowledged, and with them
+// each partition.
+func (tr *trial) flowsEverywhere() {
+	tr.t.Helper()
+	since := tr.fleet.sentSoFar()
+	await(tr.t, "every panel to be acknowledged", func() bool { return tr.fleet.oldestOpen() > since+len(tr.fleet.panels) })
+}
