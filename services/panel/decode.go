@@ -1,7 +1,6 @@
 package panel
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -9,27 +8,35 @@ import (
 	"github.com/open-vigie/vigie/services/receiver/dc09"
 )
 
-// tolerant are the options of Decode: what any line may accept.
-var tolerant = dc09.Options{BinaryCRC: true, DecimalLength: true, CountsEnd: true, UnstampedCipher: true}
-
-// Decode explains a frame in lines for people, in French for "fr" and in English for
-// any other language: its fields, its events and what their codes mean, or what is
-// wrong with it and where. LF and CR may be absent, and a binary CRC or a decimal
-// length is accepted. An encrypted frame is opened with the first of the keys that
-// fits. Neither keys nor a key inside the frame are in the text.
+// Decode is Read and Text with keys that open any account's frames.
 func Decode(raw []byte, lang string, keys ...*dc09.Key) string {
+	return Read(raw, time.Time{}, func(uint32, string) []*dc09.Key { return keys }).Text(lang)
+}
+
+// Text says it in lines for people, in French for "fr" and in English for any other
+// language: the fields, the events and what their codes mean, or what is wrong with
+// the frame, where, and what would be right.
+func (x Explanation) Text(lang string) string {
 	d := decoder{words: wordsOf(lang)}
-	f, err := dc09.Parse(raw, tolerant)
-	var bad *dc09.Error
-	switch {
-	case errors.As(err, &bad) && bad.Reason == dc09.ReasonEncrypted:
-		return d.encrypted(f, keys)
-	case errors.As(err, &bad):
-		d.wrong(d.notAFrame, bad)
+	if x.Fault != nil {
+		d.wrong(d.notAFrame, x.Fault)
+		d.right(x.Fault)
+	}
+	if x.Header == nil {
 		return d.b.String()
 	}
-	d.header(f, "")
-	d.content(f)
+	if x.Fault != nil {
+		d.b.WriteString(d.mended + "\n")
+	}
+	d.header(x)
+	if x.Content != nil {
+		d.content(x.Content, x.Header.Encrypted)
+	} else if x.Closed != nil && x.Closed.Reason != dc09.ReasonEncrypted {
+		d.wrong(d.notOpened, x.Closed)
+	}
+	if len(x.Needs) > 0 {
+		d.line(d.needs, d.needsSettings, "receiver."+strings.Join(x.Needs, ", receiver."))
+	}
 	return d.b.String()
 }
 
@@ -49,128 +56,102 @@ func (d *decoder) line(label, format string, args ...any) {
 }
 
 // wrong says what is wrong, in the codec's words where they are in the language.
-func (d *decoder) wrong(what string, e *dc09.Error) {
-	fmt.Fprintf(&d.b, what, e.Reason, e.At)
-	why, ok := d.reasons[e.Reason]
-	if !ok {
-		why = e.Detail
-	}
-	d.b.WriteString(d.colon + why + "\n")
+func (d *decoder) wrong(what string, f *Fault) {
+	fmt.Fprintf(&d.b, what+"%s%s\n", f.Reason, f.At, d.colon, d.reason(f))
 }
 
-// encrypted explains the clear header, and the rest when a key fits.
-func (d *decoder) encrypted(f dc09.Frame, keys []*dc09.Key) string {
-	if len(keys) == 0 {
-		d.header(f, d.onlyHeader)
-		return d.b.String()
+// right says which of CRC and length are wrong, and what they should be.
+func (d *decoder) right(f *Fault) {
+	if c := f.CRC; c != nil && c.Said != c.Right {
+		d.line("CRC", d.shouldBe, c.Right, c.Said)
 	}
-	opened, used, err := dc09.Decrypt(nil, f, tolerant, keys...)
-	var bad *dc09.Error
-	if errors.As(err, &bad) {
-		d.header(f, d.onlyHeader)
-		d.wrong(d.notOpened, bad)
-		return d.b.String()
+	if l := f.Length; l != nil && l.Said != l.Right {
+		d.line(d.length, d.shouldBe, l.Right, l.Said)
 	}
-	d.header(opened, fmt.Sprintf(d.openedWith, keys[used].Bits()))
-	d.content(opened)
-	return d.b.String()
 }
 
-func (d *decoder) header(f dc09.Frame, sealed string) {
-	token := f.Token
-	if name, ok := dc09.LegacyToken(f.Token); ok {
-		token += ", " + fmt.Sprintf(d.legacy, name)
+func (d *decoder) header(x Explanation) {
+	h := x.Header
+	token, sealed := h.Token, ""
+	if h.Format != "" {
+		token += ", " + fmt.Sprintf(d.legacy, h.Format)
 	}
-	d.line(d.token, "%s%s", printable(token), part(", ", sealed))
-	d.line(d.sequence, "%04d", f.Sequence)
-	if f.HasReceiver {
-		d.line(d.receiver, "%X", f.Receiver)
+	switch {
+	case h.Encrypted && x.Content != nil:
+		sealed = fmt.Sprintf(d.openedWith, x.Content.OpenedWith)
+	case h.Encrypted:
+		sealed = d.onlyHeader
 	}
-	d.line(d.lineNumber, "%X", f.Line)
-	if f.Account != "" {
-		d.line(d.account, "%s", f.Account)
+	d.line(d.token, "%s%s", token, part(", ", sealed))
+	d.line(d.sequence, "%04d", h.Sequence)
+	if h.Receiver != nil {
+		d.line(d.receiver, "%X", *h.Receiver)
+	}
+	d.line(d.lineNumber, "%X", h.Line)
+	if h.Account != "" {
+		d.line(d.account, "%s", h.Account)
 	}
 }
 
 // content explains what an encrypted frame hides.
-func (d *decoder) content(f dc09.Frame) {
-	d.line(d.path, "%d", f.Path())
-	if f.SentAtMS != 0 {
-		d.line(d.sent, "%s", utc(f.SentAtMS))
+func (d *decoder) content(c *Content, encrypted bool) {
+	d.line(d.path, "%d", c.Path)
+	if c.Stamp != nil {
+		d.line(d.sent, "%s%s", utc(c.Stamp.SentAt.UnixMilli()), d.window(c.Stamp, encrypted))
 	}
-	if f.OddStamp {
+	if c.OddStamp {
 		d.line(d.sent, "%s", d.noStamp)
 	}
-	d.fields(f.Extended)
-	d.data(f)
-}
-
-func (d *decoder) fields(extended []byte) {
-	for rest := extended; len(rest) > 0; {
-		label, value, after, ok := dc09.NextField(rest)
-		if !ok {
-			return
+	for _, f := range c.Fields {
+		value := `"` + f.Value + `"`
+		switch {
+		case f.Hidden:
+			value = d.notShown
+		case strings.HasSuffix(f.Value, " UTC"):
+			value = f.Value
 		}
-		rest = after
-		info, _ := dc09.FieldMeaning(label)
-		text := fmt.Sprintf("%q", dc09.Text(value))
-		if at, ok := dc09.ParseStamp(value); ok && info.Kind == dc09.FieldStamp {
-			text = utc(at)
-		}
-		if label == 'K' {
-			text = d.notShown
-		}
-		d.line(d.field, "%q %s%s%s", label, d.fieldName(info), d.colon, text)
+		d.line(d.field, "'%s' %s%s%s", f.Label, d.fieldName(f), d.colon, value)
+	}
+	for _, e := range c.Events {
+		d.event(e)
+	}
+	switch {
+	case c.Poll:
+		d.line(d.eventLabel, "%s", d.linkTest)
+	case c.DataFault != nil:
+		d.line(d.dataLabel, d.keptVerbatim+"%s", c.Data, d.reason(c.DataFault))
+	case c.Data != "":
+		d.line(d.dataLabel, `"%s"`, c.Data)
 	}
 }
 
-func (d *decoder) data(f dc09.Frame) {
-	switch f.Token {
-	case dc09.TokenSIA:
-		_, events, err := dc09.ParseSIA(f.Data)
-		if err != nil {
-			d.verbatim(f.Data, err)
-		}
-		for _, e := range events {
-			d.siaEvent(e)
-		}
-	case dc09.TokenCID:
-		_, e, err := dc09.ParseCID(f.Data)
-		if err != nil {
-			d.verbatim(f.Data, err)
-			return
-		}
-		d.cidEvent(e)
-	case dc09.TokenNull, dc09.TokenXNM:
-		d.line(d.event, "%s", d.linkTest)
-	default:
-		if len(f.Data) > 0 {
-			d.line(d.dataLabel, "%q", f.Data)
-		}
+// window says where the stamp stands against the receiver's window, and what a
+// receiver does about it.
+func (d *decoder) window(s *Stamp, encrypted bool) string {
+	if s.OffByMS == nil {
+		return ""
 	}
+	off := time.Duration(*s.OffByMS) * time.Millisecond
+	said := fmt.Sprintf(d.ahead, off.Round(time.Second))
+	if off < 0 {
+		said = fmt.Sprintf(d.behind, (-off).Round(time.Second))
+	}
+	switch {
+	case *s.InWindow:
+		return said + d.inWindow
+	case encrypted:
+		return said + d.outSealed
+	}
+	return said + d.outClear
 }
 
-func (d *decoder) verbatim(data []byte, err error) {
-	d.line(d.dataLabel, d.keptVerbatim+"%s", data, d.reason(err))
-}
-
-func (d *decoder) siaEvent(e dc09.SIAEvent) {
-	m, known := dc09.SIAMeaning(e.Code)
+func (d *decoder) event(e Reported) {
 	late := ""
-	if e.Old {
+	if e.Late {
 		late = d.late
 	}
-	d.line(d.event, "SIA %s%s%s%s%s%s%s%s", strings.TrimSpace(e.Code+" "+printable(e.Address)), d.colon, d.meaning(m, known), part(", ", late),
-		part(", "+d.area+" ", printable(e.Area)), part(", "+d.user+" ", printable(e.User)), part(", "+d.text+" ", quoted(e.Text)), named(dc09.SIAName(e.Code)))
-}
-
-func (d *decoder) cidEvent(e dc09.CIDEvent) {
-	m, known := dc09.CIDMeaning(e)
-	of := d.zone
-	if dc09.CIDAddress(e.Code) == dc09.AddressUser {
-		of = d.user
-	}
-	d.line(d.event, "CID %c%s%s%s, %s %s, %s %s%s", e.Qualifier, e.Code, d.colon, d.meaning(m, known), d.area, e.Area, of, e.Zone, named(dc09.CIDName(e.Code)))
+	d.line(d.eventLabel, "%s %s%s%s%s%s%s%s%s%s", e.Format, e.Code, d.colon, d.meaning(e), part(", ", late),
+		part(", "+d.area+" ", e.Area), part(", "+d.zone+" ", e.Zone), part(", "+d.user+" ", e.User), quoted(", "+d.text+" ", e.Text), named(e.Name))
 }
 
 // named gives the code's name in the words of the standard, which are English.
@@ -188,11 +169,11 @@ func part(label, value string) string {
 	return label + value
 }
 
-func quoted(text []byte) string {
-	if len(text) == 0 {
+func quoted(label, text string) string {
+	if text == "" {
 		return ""
 	}
-	return fmt.Sprintf("%q", dc09.Text(text))
+	return label + `"` + text + `"`
 }
 
 // printable keeps what a frame holds from steering a terminal.
