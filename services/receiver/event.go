@@ -19,44 +19,48 @@ type report struct {
 	known            bool
 }
 
-// describe makes the events of a frame; all but id, received_at and directory
-// version, which are known only inside the partition.
-func (r *Receiver) describe(f dc09.Frame, raw []byte, site uint64, o origin) ([]*vigiev1.Event, error) {
+// describe makes the events of a frame; all but id and received_at, which are known
+// only inside the partition. same is the fingerprint of the frame.
+func (r *Receiver) describe(d *draft, f dc09.Frame, raw []byte, w whereabouts, o origin, same ids.ID, extended []byte) error {
 	reports := reportsOf(f)
-	source := r.source(f, o)
+	r.source(&d.panel, f, o)
 	occurred, _ := f.OccurredAtMS()
-	extended := f.ExtendedWithoutPath()
 	if len(reports) == 0 {
 		reports = []report{{}} // data that no format explains, kept verbatim
 	}
-	events := make([]*vigiev1.Event, 0, len(reports))
 	for i, rep := range reports {
-		// Events of one frame are told apart by their place in it.
-		marked := extended
-		if i > 0 {
-			marked = append(append([]byte(nil), extended...), byte(i>>8), byte(i))
+		fp := same
+		if i > 0 { // events of one frame are told apart by their place in it
+			fp = ids.Fingerprint(w.site, f.Sequence, f.Token, f.Data, append(append([]byte(nil), extended...), byte(i>>8), byte(i)))
 		}
-		fp := ids.Fingerprint(site, f.Sequence, f.Token, f.Data, marked)
-		e := &vigiev1.Event{Site: site, OccurredAtMs: occurred, Source: source, Fingerprint: fp[:]}
-		var err error
-		if e.Raw, err = r.seal(site, vault.FieldRaw, fp, raw); err != nil {
-			return nil, err
+		e := d.next(w.site, fp)
+		e.OccurredAtMs, e.DirectoryVersion = occurred, w.version
+		if err := r.complete(d, f, rep, raw); err != nil {
+			return err
 		}
-		if err := r.body(e, f, rep, fp); err != nil {
-			return nil, err
-		}
-		events = append(events, e)
 	}
-	return events, nil
+	return nil
 }
 
-func (r *Receiver) source(f dc09.Frame, o origin) *vigiev1.Source {
-	return &vigiev1.Source{Origin: &vigiev1.Source_Panel{Panel: &vigiev1.PanelSource{
-		Receiver: r.cfg.ID, Boot: r.appender.Boot(), ReceiverNumber: f.Receiver, Line: f.Line,
-		Account: ids.Account(f.Account), AccountAsSent: f.Account, Path: f.Path(),
-		Transport: o.transport, AddressClass: addressClass(o.remote.Addr()), Sequence: f.Sequence,
-		Token: f.Token, SentAtMs: f.SentAtMS, Encrypted: f.Encrypted,
-	}}}
+// complete seals the frame into an event, says what it is, and encodes it.
+func (r *Receiver) complete(d *draft, f dc09.Frame, rep report, raw []byte) error {
+	var err error
+	if d.event.Raw, err = r.seal(d.event.GetSite(), vault.FieldRaw, d.fingerprint, raw); err != nil {
+		return err
+	}
+	if err := r.body(d, f, rep); err != nil {
+		return err
+	}
+	return d.add()
+}
+
+// source says where a frame came from.
+func (r *Receiver) source(p *vigiev1.PanelSource, f dc09.Frame, o origin) {
+	p.Reset()
+	p.Receiver, p.Boot, p.ReceiverNumber, p.Line = r.cfg.ID, r.appender.Boot(), f.Receiver, f.Line
+	p.Account, p.AccountAsSent, p.Path = ids.Account(f.Account), f.Account, f.Path()
+	p.Transport, p.AddressClass, p.Sequence = o.transport, addressClass(o.remote.Addr()), f.Sequence
+	p.Token, p.SentAtMs, p.Encrypted = f.Token, f.SentAtMS, f.Encrypted
 }
 
 func addressClass(a netip.Addr) vigiev1.AddressClass {
@@ -132,16 +136,17 @@ func cidReport(e dc09.CIDEvent) report {
 
 // body says what the event is. A code that no table knows, and one that only
 // informs, is kept verbatim.
-func (r *Receiver) body(e *vigiev1.Event, f dc09.Frame, rep report, fp ids.ID) error {
-	if !rep.known || rep.meaning.Kind == dc09.KindInformation {
-		return r.verbatim(e, f, rep, fp)
+func (r *Receiver) body(d *draft, f dc09.Frame, rep report) error {
+	e, s, m := &d.event, &d.signal, rep.meaning
+	if !rep.known || m.Kind == dc09.KindInformation {
+		return r.verbatim(e, f, rep, d.fingerprint)
 	}
-	text, err := r.seal(e.Site, vault.FieldText, fp, []byte(dc09.Text(rep.text)))
+	text, err := r.seal(e.Site, vault.FieldText, d.fingerprint, []byte(dc09.Text(rep.text)))
 	if err != nil {
 		return err
 	}
-	m := rep.meaning
-	s := &vigiev1.Signal{Format: rep.format, Code: rep.code, Class: m.Class, Area: rep.area, Zone: rep.zone, User: rep.user, Text: text}
+	s.Reset()
+	s.Format, s.Code, s.Class, s.Area, s.Zone, s.User, s.Text = rep.format, rep.code, m.Class, rep.area, rep.zone, rep.user, text
 	switch m.Kind {
 	case dc09.KindAlarm:
 		if m.Restore {

@@ -10,7 +10,6 @@ import (
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog/appender"
-	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/receiver/dc09"
 )
 
@@ -119,7 +118,7 @@ func (r *Receiver) Take(m Message, done func(error)) (Receipt, error) {
 }
 
 func (r *Receiver) takeMessage(m Message, done func(error)) (Receipt, error) {
-	r.metrics.frames.WithLabelValues(transportName(m.Transport), formatLabel(m.Format)).Inc()
+	r.metrics.frame(m.Transport, m.Format)
 	took := r.appender.NowMS()
 	now := time.UnixMilli(took)
 	if !m.Listed && !r.limits.frame(m.From.Addr(), m.Poll, now) {
@@ -152,16 +151,18 @@ func (r *Receiver) takeMessage(m Message, done func(error)) (Receipt, error) {
 
 // appendMessage appends the events of a message, or joins the same one under way.
 func (r *Receiver) appendMessage(m Message, w whereabouts, same ids.ID, conclude func(error), now time.Time) error {
-	events, err := r.describeMessage(m, w.site)
-	if err != nil {
-		r.log.Error("sealing what a gateway sent; it is refused and will come again", "error", err)
-		return errSealing
+	d := newDraft()
+	defer d.free()
+	if err := r.describeMessage(d, m, w, same); err != nil {
+		r.log.Error("making events of what a gateway sent; it is refused and will come again", "error", err)
+		return err
 	}
-	switch r.pending.enter(same, origin{remote: m.From, transport: m.Transport}, conclude, now) {
+	flight, entry := r.pending.enter(same, origin{remote: m.From, transport: m.Transport}, conclude, now)
+	switch entry {
 	case joined:
 		r.metrics.joined.Inc()
 	case entered:
-		r.appendAll(events, w.site, w.version, same)
+		r.appendAll(d, w.site, flight)
 	case full, answered: // answered is for UDP alone
 		return appender.ErrBusy
 	}
@@ -169,30 +170,28 @@ func (r *Receiver) appendMessage(m Message, w whereabouts, same ids.ID, conclude
 }
 
 // describeMessage makes the events of a message, as describe does those of a frame.
-func (r *Receiver) describeMessage(m Message, site uint64) ([]*vigiev1.Event, error) {
+func (r *Receiver) describeMessage(d *draft, m Message, w whereabouts, same ids.ID) error {
 	reports := m.Reports
 	if len(reports) == 0 {
 		reports = []Report{{}}
 	}
-	source := &vigiev1.Source{Origin: &vigiev1.Source_Panel{Panel: &vigiev1.PanelSource{
-		Receiver: r.cfg.ID, Boot: r.appender.Boot(), ReceiverNumber: m.ReceiverNumber, Line: m.Line,
-		Account: ids.Account(m.Account), AccountAsSent: m.Account, Path: m.Path,
-		Transport: m.Transport, AddressClass: addressClass(m.From.Addr()), Token: m.Format, Gateway: m.Gateway,
-	}}}
-	var events []*vigiev1.Event
+	p := &d.panel
+	p.Reset()
+	p.Receiver, p.Boot, p.ReceiverNumber, p.Line = r.cfg.ID, r.appender.Boot(), m.ReceiverNumber, m.Line
+	p.Account, p.AccountAsSent, p.Path = ids.Account(m.Account), m.Account, m.Path
+	p.Transport, p.AddressClass, p.Token, p.Gateway = m.Transport, addressClass(m.From.Addr()), m.Format, m.Gateway
 	for i, rep := range reports {
-		fp := m.fingerprint(site, i)
-		e := &vigiev1.Event{Site: site, OccurredAtMs: m.OccurredAtMS, Source: source, Fingerprint: fp[:]}
-		var err error
-		if e.Raw, err = r.seal(site, vault.FieldRaw, fp, m.Raw); err != nil {
-			return nil, err
+		fp := same
+		if i > 0 {
+			fp = m.fingerprint(w.site, i)
 		}
-		if err := r.body(e, dc09.Frame{Token: m.Format, Data: m.Data}, rep.report(), fp); err != nil {
-			return nil, err
+		e := d.next(w.site, fp)
+		e.OccurredAtMs, e.DirectoryVersion = m.OccurredAtMS, w.version
+		if err := r.complete(d, dc09.Frame{Token: m.Format, Data: m.Data}, rep.report(), m.Raw); err != nil {
+			return err
 		}
-		events = append(events, e)
 	}
-	return events, nil
+	return nil
 }
 
 // SetAside keeps what came from a gateway and cannot become an event, sealed, with
@@ -251,15 +250,6 @@ func (r *Receiver) closeInputs(stop context.Context) {
 	<-stop.Done()
 	r.inputs.set(false)
 	r.drained(&r.inputs.flying)
-}
-
-// formatLabel bounds the values of a metric's label.
-func formatLabel(format string) string {
-	switch format {
-	case FormatCloudEvent, FormatSurGardCID, FormatSurGardSIA:
-		return format
-	}
-	return "other"
 }
 
 // The formats of messages, as they stand in the log.

@@ -2,18 +2,16 @@ package receiver
 
 import (
 	"errors"
-	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/open-vigie/vigie/services/receiver/dc09"
 	"github.com/open-vigie/vigie/services/receiver/keyring"
 )
 
 type metrics struct {
-	frames, answers, rejected          *prometheus.CounterVec
-	silences, closed                   *prometheus.CounterVec
-	taken, suspicions                  *prometheus.CounterVec
+	frames, answers, taken             tally
+	rejected, silences, closed         *prometheus.CounterVec
+	suspicions                         *prometheus.CounterVec
 	refusedConnections                 *prometheus.CounterVec
 	joined, repeated, suspicionsUntold prometheus.Counter
 	datagramErrors, rejectedLost       prometheus.Counter
@@ -66,14 +64,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_receiver_" + name, Help: help}, labels)
 	}
 	m := &metrics{
-		frames:             countBy("frames_total", "Well-formed frames, by transport (tcp, udp, tls, http, surgard) and token.", "transport", "token"),
-		answers:            countBy("answers_total", "Answers given, by transport and kind.", "transport", "answer"),
+		frames:             tallyOf(countBy("frames_total", "Well-formed frames, by transport (tcp, udp, tls, http, surgard) and token.", "transport", "token"), transports*len(tokens)),
+		answers:            tallyOf(countBy("answers_total", "Answers given, by transport and kind.", "transport", "answer"), transports*len(answerKinds)),
 		rejected:           countBy("rejected_total", "Pieces set aside, by transport and reason.", "transport", "reason"),
 		silences:           countBy("silences_total", "Frames left without an answer, by reason.", "reason"),
 		closed:             countBy("connections_closed_total", "TCP connections ended, by reason.", "reason"),
 		joined:             count("joined_total", "Retransmissions that joined an append under way."),
 		repeated:           count("repeated_total", "Retransmissions over UDP that got the same answer again."),
-		taken:              countBy("taken_total", "Frames taken in, by line (0 to F, or other), path, account (known, or new: nobody declared it) and cipher (clear, aes, or gateway: what relayed it answers for it).", "line", "path", "account", "cipher"),
+		taken:              tallyOf(countBy("taken_total", "Frames taken in, by line (0 to F, or other), path, account (known, or new: nobody declared it) and cipher (clear, aes, or gateway: what relayed it answers for it).", "line", "path", "account", "cipher"), lineCount*pathCount*len(accountsAre)*len(ciphers)),
 		suspicions:         countBy("suspicions_total", "Suspect transmissions, told or not, by kind.", "suspicion"),
 		suspicionsUntold:   count("suspicions_untold_total", "Suspicions that were counted only: repeats, and beyond the rate."),
 		refusedConnections: countBy("connections_refused_total", "TCP connections closed at once, by reason: room (of all), source or network (has its share), proxy (no PROXY header, or one that is none), tls (no handshake).", "reason"),
@@ -88,34 +86,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.frames, m.answers, m.rejected, m.silences, m.closed, m.joined, m.repeated,
-		m.taken, m.suspicions, m.suspicionsUntold, m.refusedConnections, m.datagramErrors, m.rejectedLost, m.connections, m.answerSeconds} {
+	for _, c := range []prometheus.Collector{m.frames.vec, m.answers.vec, m.rejected, m.silences, m.closed, m.joined, m.repeated,
+		m.taken.vec, m.suspicions, m.suspicionsUntold, m.refusedConnections, m.datagramErrors, m.rejectedLost, m.connections, m.answerSeconds} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)
-}
-
-// took counts a frame that is taken in.
-func (m *metrics) took(f dc09.Frame, known bool) {
-	cipher := "clear"
-	if f.Encrypted {
-		cipher = "aes"
-	}
-	m.tookBy(f.Line, f.Path(), known, cipher)
-}
-
-func (m *metrics) tookBy(line, path uint32, known bool, cipher string) {
-	account := "new"
-	if known {
-		account = "known"
-	}
-	m.taken.WithLabelValues(lineLabel(line), strconv.FormatUint(uint64(path), 10), account, cipher).Inc()
-}
-
-// lineLabel bounds the values of a metric's label: senders choose the line.
-func lineLabel(line uint32) string {
-	if line > 0xF {
-		return "other"
-	}
-	return "0123456789ABCDEF"[line : line+1]
 }

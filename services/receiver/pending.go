@@ -3,6 +3,7 @@ package receiver
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-vigie/vigie/schemas/ids"
@@ -13,6 +14,8 @@ import (
 // joins it instead of making a second record, and the ones answered over UDP a
 // moment ago, whose answer was lost.
 type pending struct {
+	now func() time.Time
+
 	mu     sync.Mutex
 	flying map[ids.ID]*flight
 	// recent in two generations: when the young one is full or old enough it
@@ -21,10 +24,18 @@ type pending struct {
 	turned     time.Time
 }
 
+// flight is a frame whose append is under way. It is used again once it ended.
 type flight struct {
+	p       *pending
+	frame   ids.ID
 	waiters []func(error)
 	// sockets that asked over UDP.
 	sockets []netip.AddrPort
+	// left are its events that are not answered yet; failed is the first failure.
+	left   atomic.Int32
+	failed atomic.Pointer[error]
+	// landed is what the appender calls for each event, made once.
+	landed func(error)
 }
 
 // heard is a frame from one socket: another socket may be a panel started anew,
@@ -43,39 +54,86 @@ const (
 	full
 )
 
-func newPending() *pending {
-	return &pending{flying: map[ids.ID]*flight{}, young: map[heard]time.Time{}, old: map[heard]time.Time{}}
+func newPending(now func() time.Time) *pending {
+	return &pending{now: now, flying: map[ids.ID]*flight{}, young: map[heard]time.Time{}, old: map[heard]time.Time{}}
 }
 
 // enter begins a frame, or joins it to the same one that is under way. After
 // entered and joined, conclude is called by settle; after the others it is the
-// caller's.
-func (p *pending) enter(frame ids.ID, o origin, conclude func(error), now time.Time) entry {
+// caller's. The flight is given to who entered.
+func (p *pending) enter(frame ids.ID, o origin, conclude func(error), now time.Time) (*flight, entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	udp := o.transport == vigiev1.Transport_TRANSPORT_UDP
 	if f, ok := p.flying[frame]; ok {
 		if len(f.waiters) >= maxWaiters {
-			return full
+			return nil, full
 		}
-		f.waiters = append(f.waiters, conclude)
-		if udp {
-			f.sockets = append(f.sockets, o.remote)
-		}
-		return joined
+		f.wait(conclude, o, udp)
+		return nil, joined
 	}
 	if udp && p.wasAnswered(heard{frame, o.remote}, now) {
-		return answered
+		return nil, answered
 	}
 	if len(p.flying) >= maxPending {
-		return full
+		return nil, full
 	}
-	f := &flight{waiters: []func(error){conclude}}
+	f := newFlight()
+	f.p, f.frame = p, frame
+	f.wait(conclude, o, udp)
+	p.flying[frame] = f
+	return f, entered
+}
+
+var flights sync.Pool
+
+func newFlight() *flight {
+	if f, ok := flights.Get().(*flight); ok {
+		return f
+	}
+	f := new(flight)
+	f.landed = f.land
+	return f
+}
+
+func (f *flight) wait(conclude func(error), o origin, udp bool) {
+	f.waiters = append(f.waiters, conclude)
 	if udp {
 		f.sockets = append(f.sockets, o.remote)
 	}
-	p.flying[frame] = f
-	return entered
+}
+
+// land takes the answer for one event; the last one settles the frame.
+func (f *flight) land(err error) {
+	if err != nil {
+		f.failed.CompareAndSwap(nil, &err)
+	}
+	if f.left.Add(-1) > 0 {
+		return
+	}
+	if first := f.failed.Load(); first != nil {
+		f.settle(*first)
+		return
+	}
+	f.settle(nil)
+}
+
+// settle ends a frame and concludes all who wait for it.
+func (f *flight) settle(err error) {
+	p := f.p
+	p.mu.Lock()
+	delete(p.flying, f.frame)
+	if err == nil && len(f.sockets) > 0 {
+		p.remember(f, p.now())
+	}
+	p.mu.Unlock()
+	for _, conclude := range f.waiters {
+		conclude(err)
+	}
+	clear(f.waiters)
+	f.waiters, f.sockets = f.waiters[:0], f.sockets[:0]
+	f.failed.Store(nil)
+	flights.Put(f)
 }
 
 func (p *pending) wasAnswered(h heard, now time.Time) bool {
@@ -86,25 +144,12 @@ func (p *pending) wasAnswered(h heard, now time.Time) bool {
 	return ok && now.Sub(at) < recentFor
 }
 
-// settle ends a frame and concludes all who wait for it.
-func (p *pending) settle(frame ids.ID, err error, now time.Time) {
-	p.mu.Lock()
-	f := p.flying[frame]
-	delete(p.flying, frame)
-	if err == nil {
-		p.remember(f, frame, now)
-	}
-	p.mu.Unlock()
-	for _, conclude := range f.waiters {
-		conclude(err)
-	}
-}
-
-func (p *pending) remember(f *flight, frame ids.ID, now time.Time) {
+func (p *pending) remember(f *flight, now time.Time) {
 	if len(p.young) >= maxRecent/2 || now.Sub(p.turned) > recentFor {
-		p.old, p.young, p.turned = p.young, map[heard]time.Time{}, now
+		p.old, p.young, p.turned = p.young, p.old, now
+		clear(p.young) // in place: it will be as full again
 	}
 	for _, socket := range f.sockets {
-		p.young[heard{frame, socket}] = now
+		p.young[heard{f.frame, socket}] = now
 	}
 }

@@ -21,7 +21,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/eventlog/appender"
@@ -99,8 +98,10 @@ const (
 	// retransmission from the same socket gets the same answer without a record.
 	maxRecent = 65_536
 	recentFor = 5 * time.Second
-	// readSize of one read from a TCP connection.
-	readSize = 8 << 10
+	// readSize of one read from a TCP connection that sends much, smallRead of one
+	// that does not, and the room for answers that an idle one keeps.
+	readSize  = 8 << 10
+	smallRead = 512
 	// answerBuffer of the system for one TCP connection: a panel takes its answers
 	// one by one, and one that takes none must not hold megabytes.
 	answerBuffer = 32 << 10
@@ -110,7 +111,7 @@ const (
 
 // Appender is the writer of vigie.events; *appender.Appender in the product.
 type Appender interface {
-	Append(site uint64, build func(id ids.ID, receivedAtMS int64) *vigiev1.LogRecord, done func(error)) error
+	AppendEvent(site uint64, event []byte, done func(error)) error
 	Heartbeat(site uint64, path uint32, done func(error)) error
 	Listener(name string) *appender.Listener
 	Boot() []byte
@@ -176,7 +177,7 @@ func New(cfg Config, deps Deps) (*Receiver, error) {
 	log := deps.Log.With("receiver", cfg.ID)
 	r := &Receiver{
 		cfg: cfg, log: log, appender: deps.Appender, vault: deps.Vault, metrics: m,
-		accounts: newAccounts(deps.Kafka, log), pending: newPending(),
+		accounts: newAccounts(deps.Kafka, log), pending: newPending(func() time.Time { return time.UnixMilli(deps.Appender.NowMS()) }),
 		keys: deps.Keys, limits: limits, watch: newWatch(),
 		ready: make(chan struct{}),
 	}

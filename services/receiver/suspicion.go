@@ -227,14 +227,16 @@ func (r *Receiver) appendSuspicion(f dc09.Frame, raw []byte, w whereabouts, o or
 	if err != nil {
 		return fmt.Errorf("sealing the frame: %w", err)
 	}
-	e := &vigiev1.Event{
-		Site: w.site, Source: r.source(f, o), Fingerprint: fp[:], Raw: sealed, DirectoryVersion: w.version,
-		Body: &vigiev1.Event_TransmissionSuspect{TransmissionSuspect: &vigiev1.TransmissionSuspect{Suspicion: kind, Repeated: repeated}},
+	d := newDraft()
+	defer d.free()
+	r.source(&d.panel, f, o)
+	e := d.next(w.site, fp)
+	e.Raw, e.DirectoryVersion = sealed, w.version
+	e.Body = &vigiev1.Event_TransmissionSuspect{TransmissionSuspect: &vigiev1.TransmissionSuspect{Suspicion: kind, Repeated: repeated}}
+	if err := d.add(); err != nil {
+		return err
 	}
-	return r.appender.Append(w.site, func(id ids.ID, receivedAtMS int64) *vigiev1.LogRecord {
-		e.Id, e.ReceivedAtMs = id[:], receivedAtMS
-		return &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: e}}
-	}, func(err error) {
+	return r.appender.AppendEvent(w.site, d.encoded, func(err error) {
 		if err != nil {
 			r.metrics.suspicionsUntold.Inc()
 		}

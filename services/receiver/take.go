@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/open-vigie/vigie/schemas/ids"
@@ -18,10 +18,16 @@ import (
 type origin struct {
 	remote    netip.AddrPort
 	transport vigiev1.Transport
-	// answer queues an answer; it never blocks, and may come from any goroutine.
-	answer func([]byte)
-	// settled is called once the frame is answered or will not be.
-	settled func()
+	door      answerer
+}
+
+// answerer is what a frame came in by. Its methods never block, and may be called
+// from any goroutine.
+type answerer interface {
+	// answer queues an answer to a source; the bytes may be used again once it returns.
+	answer(to netip.AddrPort, answer []byte)
+	// settled is called once a frame is answered or will not be.
+	settled()
 }
 
 // The window of the stamp: DC-09 5.5.1.9 as siadc09 1.0.1 has it.
@@ -40,15 +46,17 @@ const (
 // errSealing marks that the vault could not seal a frame.
 var errSealing = errors.New("sealing a frame")
 
-// take handles one frame. Nothing in it waits for Kafka. o.settled is called
+// take handles one frame. Nothing in it waits for Kafka. o.door.settled is called
 // exactly once. The bytes may be reused once take returns.
 func (r *Receiver) take(raw []byte, o origin) (bad bool) {
 	f, err := r.cfg.Tolerances.parse(raw)
-	var fault *dc09.Error
-	if errors.As(err, &fault) && fault.Reason != dc09.ReasonEncrypted {
-		return r.refuse(o, string(fault.Reason), fault.Error(), raw)
+	if err != nil {
+		var fault *dc09.Error
+		if errors.As(err, &fault) && fault.Reason != dc09.ReasonEncrypted {
+			return r.refuse(o, string(fault.Reason), fault.Error(), raw)
+		}
 	}
-	r.metrics.frames.WithLabelValues(transportName(o.transport), tokenLabel(f.Token)).Inc()
+	r.metrics.frame(o.transport, f.Token)
 	now := time.UnixMilli(r.appender.NowMS())
 	_, legacy := dc09.LegacyToken(f.Token)
 	switch {
@@ -82,7 +90,7 @@ func (r *Receiver) admit(f dc09.Frame, raw []byte, o origin, now time.Time) (bad
 	if f.Encrypted {
 		var ok bool
 		if f, q, ok = r.unlock(f, raw, w, o); !ok {
-			o.settled()
+			o.door.settled()
 			return true
 		}
 	} else if w.keyed && r.cfg.EncryptedOnly.Has(f.Line) {
@@ -106,11 +114,15 @@ func (r *Receiver) admit(f dc09.Frame, raw []byte, o origin, now time.Time) (bad
 		r.judge(f, raw, w, o, now)
 	}
 	r.metrics.took(f, w.known())
+	owed := r.owe(o, q, now.UnixMilli())
 	if dc09.IsPoll(f.Token) {
-		r.takePoll(f, w, q, o)
+		if err := r.appender.Heartbeat(w.site, f.Path(), owed.conclude); err != nil {
+			owed.conclude(err)
+		}
 		return false
 	}
-	return r.takeEvents(f, raw, w, q, o)
+	r.takeEvents(f, raw, w, owed, now)
+	return false
 }
 
 // letIn decides on an account that nobody declared: each makes a site, so who
@@ -141,14 +153,14 @@ func (r *Receiver) judge(f dc09.Frame, raw []byte, w whereabouts, o origin, now 
 // refuse sets aside what gets no answer.
 func (r *Receiver) refuse(o origin, reason, detail string, raw []byte) (bad bool) {
 	r.rejects.add(o, reason, detail, raw)
-	o.settled()
+	o.door.settled()
 	return true
 }
 
 // silent leaves a frame without an answer, and counts it.
 func (r *Receiver) silent(o origin, reason string) {
 	r.metrics.silences.WithLabelValues(reason).Inc()
-	o.settled()
+	o.door.settled()
 }
 
 func inWindow(sentMS, nowMS int64) bool {
@@ -158,30 +170,62 @@ func inWindow(sentMS, nowMS int64) bool {
 
 // reply answers at once.
 func (r *Receiver) reply(o origin, answer []byte, kind string) {
-	o.answer(answer)
-	r.metrics.answers.WithLabelValues(transportName(o.transport), kind).Inc()
-	o.settled()
+	o.door.answer(o.remote, answer)
+	r.metrics.answered(o.transport, kind)
+	o.door.settled()
 }
 
-// conclude answers a frame once its fate is known: ACK when it is durable,
-// silence when it is not, so that the panel sends again or by its other path.
-func (r *Receiver) conclude(o origin, q request, tookMS int64, err error) {
-	if err != nil {
-		r.silent(o, silence(err))
-		return
+// owed is an answer that a frame is owed. It is used again once it was given.
+type owed struct {
+	r      *Receiver
+	o      origin
+	q      request
+	tookMS int64
+	// conclude answers the frame once its fate is known, and is called exactly once:
+	// ACK when it is durable, silence when it is not, so that the panel sends again or
+	// by its other path.
+	conclude func(error)
+	room     [maxACK]byte
+}
+
+// maxACK has room for the answer to any frame; a longer one would be allocated.
+const maxACK = 256
+
+var owing sync.Pool
+
+func (r *Receiver) owe(o origin, q request, tookMS int64) *owed {
+	x, ok := owing.Get().(*owed)
+	if !ok {
+		x = new(owed)
+		x.conclude = x.settle
 	}
+	x.r, x.o, x.q, x.tookMS = r, o, q, tookMS
+	return x
+}
+
+func (x *owed) settle(err error) {
+	if err != nil {
+		x.r.silent(x.o, silence(err))
+	} else {
+		x.r.acknowledge(x)
+	}
+	x.o, x.q = origin{}, request{}
+	owing.Put(x)
+}
+
+func (r *Receiver) acknowledge(x *owed) {
 	now := r.appender.NowMS()
-	ack, err := q.ack(now)
+	ack, err := x.q.ack(x.room[:0], now)
 	if err != nil {
 		r.log.Error("an answer could not be encrypted; the panel will send again", "error", err)
-		r.silent(o, "vault")
+		r.silent(x.o, "vault")
 		return
 	}
-	if q.key != nil {
-		r.watch.wasAnswered(q.cipher, o.remote.Addr(), time.UnixMilli(now))
+	if x.q.key != nil {
+		r.watch.wasAnswered(x.q.cipher, x.o.remote.Addr(), time.UnixMilli(now))
 	}
-	r.metrics.answerSeconds.Observe(float64(now-tookMS) / 1000)
-	r.reply(o, ack, "ack")
+	r.metrics.answerSeconds.Observe(float64(now-x.tookMS) / 1000)
+	r.reply(x.o, ack, "ack")
 }
 
 func silence(err error) string {
@@ -196,72 +240,34 @@ func silence(err error) string {
 	return "append-failed"
 }
 
-func (r *Receiver) takePoll(f dc09.Frame, w whereabouts, q request, o origin) {
-	took := r.appender.NowMS()
-	conclude := func(err error) { r.conclude(o, q, took, err) }
-	if err := r.appender.Heartbeat(w.site, f.Path(), conclude); err != nil {
-		conclude(err)
-	}
-}
-
 // takeEvents appends what a frame reports: one record for each event in it. The
 // answer leaves when all are durable.
-func (r *Receiver) takeEvents(f dc09.Frame, raw []byte, w whereabouts, q request, o origin) (bad bool) {
-	same := ids.Fingerprint(w.site, f.Sequence, f.Token, f.Data, f.ExtendedWithoutPath())
-	took := r.appender.NowMS()
-	conclude := func(err error) { r.conclude(o, q, took, err) }
-	switch r.pending.enter(same, o, conclude, time.UnixMilli(took)) {
+func (r *Receiver) takeEvents(f dc09.Frame, raw []byte, w whereabouts, owed *owed, now time.Time) {
+	extended := f.ExtendedWithoutPath()
+	same := ids.Fingerprint(w.site, f.Sequence, f.Token, f.Data, extended)
+	flight, entry := r.pending.enter(same, owed.o, owed.conclude, now)
+	switch entry {
 	case joined:
 		r.metrics.joined.Inc()
-		return false
+		return
 	case answered:
 		r.metrics.repeated.Inc()
-		conclude(nil)
-		return false
+		owed.conclude(nil)
+		return
 	case full:
-		conclude(appender.ErrBusy)
-		return false
+		owed.conclude(appender.ErrBusy)
+		return
 	case entered:
 	}
-	events, err := r.describe(f, raw, w.site, o)
-	if err != nil {
+	d := newDraft()
+	defer d.free()
+	if err := r.describe(d, f, raw, w, owed.o, same, extended); err != nil {
 		// Nothing of a panel is written unsealed: without keys there is no ACK.
-		r.log.Error("sealing what a panel sent; it gets no answer and will send again", "error", err)
-		r.pending.settle(same, fmt.Errorf("%w: %w", errSealing, err), time.UnixMilli(took))
-		return false
+		r.log.Error("making events of what a panel sent; it gets no answer and will send again", "error", err)
+		flight.settle(err)
+		return
 	}
-	r.appendAll(events, w.site, w.version, same)
-	return false
-}
-
-// appendAll hands the events over and settles the frame when the last is answered.
-func (r *Receiver) appendAll(events []*vigiev1.Event, site, version uint64, same ids.ID) {
-	left := new(atomic.Int32)
-	left.Store(int32(len(events)))
-	failed := new(atomic.Pointer[error])
-	done := func(err error) {
-		if err != nil {
-			failed.CompareAndSwap(nil, &err)
-		}
-		if left.Add(-1) > 0 {
-			return
-		}
-		var first error
-		if p := failed.Load(); p != nil {
-			first = *p
-		}
-		r.pending.settle(same, first, time.UnixMilli(r.appender.NowMS()))
-	}
-	for _, e := range events {
-		err := r.appender.Append(site, func(id ids.ID, receivedAtMS int64) *vigiev1.LogRecord {
-			e.Id, e.ReceivedAtMs = id[:], receivedAtMS
-			e.DirectoryVersion = version
-			return &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: e}}
-		}, done)
-		if err != nil {
-			done(err)
-		}
-	}
+	r.appendAll(d, w.site, flight)
 }
 
 // accountInside reads the account that stands in the data of a frame without one.
@@ -281,7 +287,11 @@ func (r *Receiver) seal(site uint64, field string, fingerprint ids.ID, plain []b
 	if len(plain) == 0 {
 		return nil, nil
 	}
-	return r.vault.Seal(vault.SiteKey(site), plain, vault.AAD(field, fingerprint[:]))
+	sealed, err := r.vault.Seal(vault.SiteKey(site), plain, vault.AAD(field, fingerprint[:]))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSealing, err)
+	}
+	return sealed, nil
 }
 
 func transportName(t vigiev1.Transport) string {
@@ -297,13 +307,4 @@ func transportName(t vigiev1.Transport) string {
 	default:
 		return "tcp"
 	}
-}
-
-// tokenLabel bounds the values of a metric's label.
-func tokenLabel(token string) string {
-	switch token {
-	case dc09.TokenNull, dc09.TokenXNM, dc09.TokenSIA, dc09.TokenCID:
-		return token
-	}
-	return "other"
 }

@@ -18,9 +18,6 @@ import (
 // acceptAgain is the pause after an accept failed, as when files run out.
 const acceptAgain = 100 * time.Millisecond
 
-// writeAtOnce bounds the answers that one write to a connection joins.
-const writeAtOnce = 32 << 10
-
 // entrance is one listening address of streams.
 type entrance struct {
 	net.Listener
@@ -86,7 +83,9 @@ func (r *Receiver) serveConn(stop context.Context, conn net.Conn, ln entrance, f
 	s.run(stop)
 }
 
-// session is one TCP connection: this goroutine reads, another writes.
+// session is one TCP connection: one goroutine reads, and another writes while there
+// are answers. Most connections are idle, and there are many: what an idle one holds
+// is little more than this.
 type session struct {
 	r      *Receiver
 	conn   net.Conn
@@ -96,20 +95,29 @@ type session struct {
 	frames    *appender.Listener
 	split     dc09.Splitter
 	bad       int
-	// out are answers to be written; room are the frames not settled yet.
-	out    chan []byte
-	room   chan struct{}
-	flying sync.WaitGroup
-	// finish tells the writer to write what is queued and end.
-	finish chan struct{}
+	flying    sync.WaitGroup
+	// abort ends reading when answers cannot be written.
+	abort context.CancelFunc
+
+	mu sync.Mutex
+	// changed is told when unanswered falls, writing ends, or reading must.
+	changed sync.Cond
+	// unanswered are the frames not settled yet.
+	unanswered int
+	// out are answers to be written, so many of them.
+	out     []byte
+	answers int
+	// writing: a goroutine writes them. deaf: none will be written any more.
+	writing, deaf bool
+
+	small [smallRead]byte
 }
 
 func (r *Receiver) newSession(conn net.Conn, frames *appender.Listener) *session {
 	remote, _ := netip.ParseAddrPort(conn.RemoteAddr().String()) // the zero value is told as unspecified
-	return &session{
-		r: r, conn: conn, remote: remote, frames: frames, split: dc09.Splitter{Options: r.cfg.Tolerances.any()},
-		out: make(chan []byte, answerQueue), room: make(chan struct{}, maxUnanswered), finish: make(chan struct{}),
-	}
+	s := &session{r: r, conn: conn, remote: remote, frames: frames, split: dc09.Splitter{Options: r.cfg.Tolerances.any()}}
+	s.changed.L = &s.mu
+	return s
 }
 
 // run serves the connection until the panel ends it, a limit does, or stop.
@@ -117,22 +125,31 @@ func (s *session) run(stop context.Context) {
 	ctx, cancel := context.WithCancel(stop)
 	defer cancel()
 	defer s.conn.Close()
+	s.abort = cancel
 	// Reading ends at once when we stop; writing does not.
-	defer context.AfterFunc(ctx, func() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) })()
-	var writer sync.WaitGroup
-	writer.Go(func() {
-		defer cancel()
-		s.write()
-	})
+	defer context.AfterFunc(ctx, func() {
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.changed.Broadcast()
+	})()
 	s.read(ctx)
 	s.r.drained(&s.flying)
-	close(s.finish)
-	writer.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.writing {
+		s.changed.Wait()
+	}
+	s.deaf = true
 }
+
+// largeReads are for connections that send more at once than smallRead.
+var largeReads = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 // read takes frames until the connection ends or a limit is passed.
 func (s *session) read(ctx context.Context) {
-	buf := make([]byte, readSize)
+	buf := s.small[:]
+	var large *[readSize]byte
 	begun := time.Now()
 	limit := s.r.cfg.FirstByte
 	for {
@@ -154,6 +171,15 @@ func (s *session) read(ctx context.Context) {
 		if err != nil {
 			s.ended(ctx, err)
 			return
+		}
+		switch {
+		case n == len(s.small) && large == nil:
+			large = largeReads.Get().(*[readSize]byte)
+			buf = large[:]
+		case n < len(s.small) && large != nil && s.split.Pending() == 0:
+			largeReads.Put(large)
+			large, buf = nil, s.small[:]
+			s.split = dc09.Splitter{Options: s.split.Options}
 		}
 	}
 }
@@ -179,9 +205,7 @@ func (s *session) drain(ctx context.Context) (pieces int, more bool) {
 		if !ok {
 			return pieces, true
 		}
-		select {
-		case s.room <- struct{}{}:
-		case <-ctx.Done():
+		if !s.room(ctx) {
 			return pieces, false
 		}
 		s.flying.Add(1)
@@ -195,8 +219,19 @@ func (s *session) drain(ctx context.Context) (pieces int, more bool) {
 	}
 }
 
+// room waits until one more frame may be unanswered; false when reading must end.
+func (s *session) room(ctx context.Context) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.unanswered >= maxUnanswered && ctx.Err() == nil {
+		s.changed.Wait()
+	}
+	s.unanswered++
+	return ctx.Err() == nil
+}
+
 func (s *session) handle(piece []byte, verdict dc09.Verdict) (bad bool) {
-	o := origin{remote: s.remote, transport: s.transport, answer: s.answer, settled: s.settled}
+	o := origin{remote: s.remote, transport: s.transport, door: s}
 	return s.r.handlePiece(piece, verdict, o, s.frames)
 }
 
@@ -212,16 +247,28 @@ func (r *Receiver) handlePiece(piece []byte, verdict dc09.Verdict, o origin, fra
 }
 
 // answer queues an answer; a panel that does not take its answers loses them.
-func (s *session) answer(b []byte) {
-	select {
-	case s.out <- b:
-	default:
+func (s *session) answer(_ netip.AddrPort, b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answers >= answerQueue || s.deaf {
 		s.r.metrics.silences.WithLabelValues("answer-queue").Inc()
+		return
+	}
+	s.out = append(s.out, b...)
+	s.answers++
+	if !s.writing {
+		s.writing = true
+		go s.write()
 	}
 }
 
 func (s *session) settled() {
-	<-s.room
+	s.mu.Lock()
+	if s.unanswered == maxUnanswered {
+		s.changed.Broadcast()
+	}
+	s.unanswered--
+	s.mu.Unlock()
 	s.flying.Done()
 }
 
@@ -246,38 +293,39 @@ func (s *session) ended(ctx context.Context, err error) {
 	s.r.metrics.closed.WithLabelValues(reason).Inc()
 }
 
-// write sends answers, those at hand together, until finish or a failure.
+// write sends the answers at hand together, until there are none or one write fails.
+// run waits for it.
 func (s *session) write() {
-	buf := make([]byte, 0, 512)
-	for {
-		select {
-		case b := <-s.out:
-			buf = s.gather(append(buf[:0], b...))
-		case <-s.finish:
-			buf = s.gather(buf[:0])
-			if len(buf) == 0 {
-				return
-			}
-		}
+	var buf []byte
+	for s.take(&buf) {
 		err := s.conn.SetWriteDeadline(time.Now().Add(s.r.cfg.Write))
 		if err == nil {
 			_, err = s.conn.Write(buf)
 		}
 		if err != nil {
 			s.r.metrics.closed.WithLabelValues("write").Inc()
-			return
+			s.mu.Lock()
+			s.deaf, s.out, s.answers = true, nil, 0
+			s.mu.Unlock()
+			s.abort()
 		}
 	}
 }
 
-func (s *session) gather(buf []byte) []byte {
-	for len(buf) < writeAtOnce {
-		select {
-		case b := <-s.out:
-			buf = append(buf, b...)
-		default:
-			return buf
-		}
+// take exchanges what was written for what is to be; false ends the writing.
+func (s *session) take(buf *[]byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answers > 0 {
+		s.out, *buf, s.answers = (*buf)[:0], s.out, 0
+		return true
 	}
-	return buf
+	if cap(*buf) <= smallRead {
+		s.out = (*buf)[:0]
+	} else {
+		s.out = nil
+	}
+	s.writing = false
+	s.changed.Broadcast()
+	return false
 }

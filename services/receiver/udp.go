@@ -30,17 +30,32 @@ type door struct {
 	conn   *net.UDPConn
 	frames *appender.Listener
 	queues [datagramWorkers]chan datagram
-	out    chan datagram
 	flying sync.WaitGroup
 	finish chan struct{}
 	// buffers of datagrams that were worked off.
 	buffers sync.Pool
+
+	mu  sync.Mutex
+	out outbox
+	// filled is told when out is empty no more.
+	filled chan struct{}
+}
+
+// outbox are datagrams to be sent: their bytes one after the other, and to whom.
+type outbox struct {
+	bytes []byte
+	to    []addressed
+}
+
+type addressed struct {
+	to  netip.AddrPort
+	end int
 }
 
 // serveUDP takes datagrams until stop ends, waits for the answers to what it
 // took, sends them from the same socket, and closes it.
 func (r *Receiver) serveUDP(stop context.Context, conn *net.UDPConn) {
-	d := &door{r: r, conn: conn, frames: r.appender.Listener("udp"), out: make(chan datagram, datagramAnswers), finish: make(chan struct{})}
+	d := &door{r: r, conn: conn, frames: r.appender.Listener("udp"), filled: make(chan struct{}, 1), finish: make(chan struct{})}
 	d.buffers.New = func() any { return new([maxDatagram]byte) }
 	if err := conn.SetReadBuffer(socketBuffer); err != nil {
 		r.log.Debug("the system gives no larger buffer for datagrams", "error", err)
@@ -124,10 +139,7 @@ func worker(from netip.AddrPort) int {
 func (d *door) work(queue <-chan datagram) {
 	split := dc09.Splitter{Options: d.r.cfg.Tolerances.any()}
 	for g := range queue {
-		o := origin{
-			remote: g.from, transport: vigiev1.Transport_TRANSPORT_UDP, settled: d.flying.Done,
-			answer: func(b []byte) { d.answer(g.from, b) },
-		}
+		o := origin{remote: g.from, transport: vigiev1.Transport_TRANSPORT_UDP, door: d}
 		split.Write(g.data)
 		for {
 			piece, verdict, ok := split.Next()
@@ -145,35 +157,49 @@ func (d *door) work(queue <-chan datagram) {
 	}
 }
 
+// answer queues an answer; what comes faster than the system sends it is lost.
 func (d *door) answer(to netip.AddrPort, b []byte) {
-	select {
-	case d.out <- datagram{from: to, data: b}:
-	default:
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.out.to) >= datagramAnswers {
 		d.r.metrics.silences.WithLabelValues("answer-queue").Inc()
+		return
+	}
+	d.out.bytes = append(d.out.bytes, b...)
+	d.out.to = append(d.out.to, addressed{to, len(d.out.bytes)})
+	select {
+	case d.filled <- struct{}{}:
+	default: // told already
 	}
 }
 
+func (d *door) settled() { d.flying.Done() }
+
 // write sends answers until finish, and then what is queued.
 func (d *door) write() {
+	var box outbox
 	for {
 		select {
-		case g := <-d.out:
-			d.send(g)
+		case <-d.filled:
+			d.send(&box)
 		case <-d.finish:
-			for {
-				select {
-				case g := <-d.out:
-					d.send(g)
-				default:
-					return
-				}
-			}
+			d.send(&box)
+			return
 		}
 	}
 }
 
-func (d *door) send(g datagram) {
-	if _, err := d.conn.WriteToUDPAddrPort(g.data, g.from); err != nil {
-		d.r.metrics.datagramErrors.Inc()
+// send exchanges what was sent for what is to be, and sends it.
+func (d *door) send(box *outbox) {
+	d.mu.Lock()
+	box.bytes, box.to = box.bytes[:0], box.to[:0]
+	d.out, *box = *box, d.out
+	d.mu.Unlock()
+	from := 0
+	for _, a := range box.to {
+		if _, err := d.conn.WriteToUDPAddrPort(box.bytes[from:a.end], a.to); err != nil {
+			d.r.metrics.datagramErrors.Inc()
+		}
+		from = a.end
 	}
 }

@@ -47,16 +47,16 @@ func requestOf(f dc09.Frame) request {
 	return request{header: f}
 }
 
-// ack encodes the answer: encrypted when the request was, with our clock.
-func (q request) ack(nowMS int64) ([]byte, error) {
+// ack appends the answer: encrypted when the request was, with our clock.
+func (q *request) ack(dst []byte, nowMS int64) ([]byte, error) {
 	if q.key == nil {
-		return dc09.AppendACK(nil, q.header), nil
+		return dc09.AppendACK(dst, q.header), nil
 	}
 	var pad dc09.Pad
 	if _, err := rand.Read(pad[:]); err != nil {
 		return nil, fmt.Errorf("drawing the pad of an answer: %w", err)
 	}
-	return dc09.AppendSealedACK(nil, q.header, q.key, pad, nowMS)
+	return dc09.AppendSealedACK(dst, q.header, q.key, pad, nowMS)
 }
 
 // unlock opens an encrypted frame with the keys of its account. What cannot be
