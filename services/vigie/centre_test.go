@@ -33,9 +33,14 @@ func (c *centreUnderTest) kafkaConfig() eventlog.Config {
 // topic reads every committed record of a topic, partition by partition.
 func (c *centreUnderTest) topic(name string) map[int32][]*kgo.Record {
 	c.t.Helper()
+	return c.topicFrom(name, kgo.NewOffset().AtStart())
+}
+
+func (c *centreUnderTest) topicFrom(name string, start kgo.Offset) map[int32][]*kgo.Record {
+	c.t.Helper()
 	cfg := c.kafkaConfig()
 	full := cfg.Topic(name)
-	cl, err := kgo.NewClient(append(cfg.ReaderOpts(discard()), kgo.KeepControlRecords(), kgo.ConsumeTopics(full), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
+	cl, err := kgo.NewClient(append(cfg.ReaderOpts(discard()), kgo.KeepControlRecords(), kgo.ConsumeTopics(full), kgo.ConsumeResetOffset(start))...)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/open-vigie/vigie/schemas/topics"
@@ -42,6 +43,16 @@ type deployment struct {
 // newDeployment starts ClickHouse and knows where Kafka will be; no role runs.
 func newDeployment(t *testing.T) *deployment {
 	t.Helper()
+	d := newLog(t)
+	clickhouse := d.startClickHouse()
+	url, user, password := clickhouse.Endpoint()
+	d.ClickHouse = clickhouseEndpoint{URL: url, User: user, Password: password, Database: "vigie"}
+	return d
+}
+
+// newLog is a deployment without a warehouse.
+func newLog(t *testing.T) *deployment {
+	t.Helper()
 	d := &deployment{centreUnderTest: centreUnderTest{t: t}, dir: t.TempDir(), kafkaPort: freePort(t)}
 	d.out = d
 	d.Kafka = local(d.kafkaPort)
@@ -49,9 +60,6 @@ func newDeployment(t *testing.T) *deployment {
 		"VIGIE_DATA=" + filepath.Join(d.dir, "data"), // the keys are shared, as by a volume
 		"VIGIE_KAFKA_BROKERS=" + d.Kafka, "VIGIE_KAFKA_PARTITIONS=" + strconv.Itoa(deployedPartitions), "VIGIE_KAFKA_REPLICATION=1",
 	}
-	clickhouse := d.startClickHouse()
-	url, user, password := clickhouse.Endpoint()
-	d.ClickHouse = clickhouseEndpoint{URL: url, User: user, Password: password, Database: "vigie"}
 	return d
 }
 
@@ -140,7 +148,8 @@ func (d *deployment) String() string {
 func (d *deployment) progress() map[int32]*vigiev1.Progress {
 	d.t.Helper()
 	last := map[int32]*vigiev1.Progress{}
-	for p, records := range d.topic(topics.Progress) {
+	const recent = 20 // offsets; the last transaction alone takes two
+	for p, records := range d.topicFrom(topics.Progress, kgo.NewOffset().AtEnd().Relative(-recent)) {
 		last[p] = &vigiev1.Progress{}
 		if err := proto.Unmarshal(records[len(records)-1].Value, last[p]); err != nil {
 			d.t.Fatal(err)

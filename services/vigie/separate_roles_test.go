@@ -116,13 +116,13 @@ func (c *centre) refuseAnEmptyCluster() {
 }
 
 // provision makes the cluster ready, and may be run again.
-func (c *centre) provision() {
-	c.t.Helper()
+func (d *deployment) provision() {
+	d.t.Helper()
 	for _, want := range []string{"first policy", "everything is as it should be"} {
-		cmd := vigie(c.t.Context(), c.t, "provision")
-		cmd.Dir, cmd.Env = c.dir, append(cmd.Env, c.env...)
+		cmd := vigie(d.t.Context(), d.t, "provision")
+		cmd.Dir, cmd.Env = d.dir, append(cmd.Env, d.env...)
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), want) {
-			c.t.Fatalf("vigie provision: %v, it should say %q and says\n%s", err, want, out)
+			d.t.Fatalf("vigie provision: %v, it should say %q and says\n%s", err, want, out)
 		}
 	}
 }
