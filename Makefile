@@ -41,7 +41,7 @@ test-web: web plugin
 
 .PHONY: test-long
 test-long: build setup-run setup-test ## The kill tests with many more rounds
-	KILLS=200 $(GO) test -race -count=1 -timeout 2h -run Kill ./services/vigie/...
+	KILLS=200 PROCESSOR_KILLS=200 $(GO) test -race -count=1 -timeout 4h -run 'Kill|Die' ./services/vigie/...
 
 .PHONY: simulate
 simulate: need-go ## The engine against a failing cluster in virtual time, SEEDS histories (default 200)
