@@ -4,6 +4,7 @@ missing=""
 command -v kcat >/dev/null 2>&1 || missing="$missing kcat"
 command -v curl >/dev/null 2>&1 || missing="$missing curl"
 command -v chromium >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || [ -n "$CHROMIUM" ] || missing="$missing chromium"
+command -v haproxy >/dev/null 2>&1 || [ -x /usr/sbin/haproxy ] || missing="$missing haproxy"
 command -v systemd-analyze >/dev/null 2>&1 || missing="$missing systemd"
 have_promtool() { command -v promtool >/dev/null 2>&1 || [ -x .tools/promtool ]; }
 # Of the package prometheus only promtool is taken: installed, it would start a server.

@@ -40,17 +40,21 @@ type traffic struct {
 // send starts the panels: each sends an alarm or a poll after the other, every
 // message again and again until its ACK, as a panel does. The receivers share them.
 func send(t *testing.T, receivers ...string) *traffic {
+	return sendOver(t, []string{"udp", "tcp"}, receivers...)
+}
+
+// sendOver is send over these transports in turn.
+func sendOver(t *testing.T, networks []string, receivers ...string) *traffic {
 	ctx, stop := context.WithCancel(t.Context())
 	tr := &traffic{t: t, stop: stop, acknowledged: map[string]int{}}
 	for n := range panels {
-		tr.done.Go(func() { tr.panel(ctx, receivers[n/2%len(receivers)], n) })
+		tr.done.Go(func() { tr.panel(ctx, networks[n%len(networks)], receivers[n/2%len(receivers)], n) })
 	}
 	return tr
 }
 
-func (tr *traffic) panel(ctx context.Context, address string, n int) {
+func (tr *traffic) panel(ctx context.Context, network, address string, n int) {
 	account := strconv.Itoa(3100 + n)
-	network := []string{"udp", "tcp"}[n%2]
 	const patience = 10_000 // the test's own deadline ends it, not this
 	line, err := panel.Dial(network, address, panel.Tries(patience, 700*time.Millisecond))
 	if err != nil {
