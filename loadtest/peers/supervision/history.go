@@ -72,9 +72,10 @@ type History struct {
 	calendar [][]int32
 	alarms   map[int64][]int32
 	boot     []byte
-	counters []uint64
-	injected Injected
-	step     []*kgo.Record
+	// counters of events and of polls, one a partition.
+	counters, polls []uint64
+	injected        Injected
+	step            []*kgo.Record
 	// beats of the step, one a partition, and when their last heartbeat came.
 	beats  []*vigiev1.Beat
 	inBeat []int64
@@ -95,7 +96,7 @@ func NewHistory(s Spec) *History {
 		spec: s, rng: rand.New(rand.NewPCG(s.Seed, 7)), now: s.StartMS,
 		sites: make([]life, s.Sites), calendar: make([][]int32, slowPeriod/StepMS),
 		alarms: map[int64][]int32{}, boot: binary.BigEndian.AppendUint64(make([]byte, 8), s.Seed),
-		counters: make([]uint64, s.Partitions), beats: make([]*vigiev1.Beat, s.Partitions), inBeat: make([]int64, s.Partitions),
+		counters: make([]uint64, s.Partitions), polls: make([]uint64, s.Partitions), beats: make([]*vigiev1.Beat, s.Partitions), inBeat: make([]int64, s.Partitions),
 	}
 	for i := range h.sites {
 		period := int64(slowPeriod)
@@ -264,8 +265,12 @@ func (h *History) panel(i int, token string) *vigiev1.Source {
 
 func (h *History) event(i int, at int64, e *vigiev1.Event) {
 	p := h.sites[i].partition
-	h.counters[p]++
-	id := ids.Event(h.boot, p, h.counters[p])
+	count, of := &h.counters[p], p
+	if e.GetHeartbeat() != nil { // counted apart: the other ids are the same in both forms
+		count, of = &h.polls[p], -1-p
+	}
+	*count++
+	id := ids.Event(h.boot, of, *count)
 	e.Id, e.Site, e.ReceivedAtMs = id[:], number(i), at
 	h.append(p, topics.SiteKey(number(i)), at, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: e}})
 }
