@@ -107,7 +107,7 @@ $(LOCAL)/node_modules/.package-lock.json: $(LOCAL)/package-lock.json | need-node
 	@echo "installing the ClickHouse engine …" && cd $(LOCAL) && npm ci --silent --ignore-scripts --no-audit --no-fund
 
 .PHONY: setup-test
-setup-test: $(VENV)/.done ## Test clients: Python diallers, clickhouse-connect, kcat, Chromium
+setup-test: $(VENV)/.done ## Test clients: Python diallers, clickhouse-connect, kcat, HAProxy, Chromium
 	@sh deploy/local/test-packages.sh
 $(VENV)/.done: deploy/local/requirements.txt
 	@command -v python3 >/dev/null || { echo "python3 with venv is needed for the test clients: install python3 and python3-venv"; exit 3; }
