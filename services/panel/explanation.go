@@ -198,7 +198,7 @@ func (x *Explanation) needs(reads func(dc09.Options) bool) {
 }
 
 func faultOf(e *dc09.Error) *Fault {
-	return &Fault{Reason: e.Reason, At: e.At, Detail: printable(e.Detail)}
+	return &Fault{Reason: e.Reason, At: e.At, Detail: shown(e.Detail)}
 }
 
 // envelope is CRC and length before the first quote, in digits.
@@ -250,6 +250,9 @@ func (x *Explanation) open(f dc09.Frame, keys KeysOf) (opened dc09.Frame, bits i
 
 func contentOf(f dc09.Frame, at time.Time) *Content {
 	c := &Content{Path: f.Path(), OddStamp: f.OddStamp, Fields: fieldsOf(f.Extended), Poll: dc09.IsPoll(f.Token)}
+	if dc09.IsAnswer(f.Token) {
+		at = time.Time{} // its stamp is the receiver's clock, which nobody judges
+	}
 	if f.SentAtMS != 0 {
 		c.Stamp = stampOf(time.UnixMilli(f.SentAtMS).UTC(), at)
 	}
@@ -356,5 +359,8 @@ var hidden = regexp.MustCompile(`\[K[^\]]*\]?`)
 // Shown is a frame for people to read: its ends as \n and \r, no byte that steers a
 // terminal, and none of the keys that a field K carries.
 func Shown(raw []byte) string {
-	return strings.ReplaceAll(printable(string(hidden.ReplaceAll(raw, []byte("[K…]")))), `\"`, `"`)
+	return shown(string(hidden.ReplaceAll(raw, []byte("[K…]"))))
 }
+
+// shown is printable without a bar before each quote.
+func shown(s string) string { return strings.ReplaceAll(printable(s), `\"`, `"`) }

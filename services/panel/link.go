@@ -2,6 +2,7 @@ package panel
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"time"
 
@@ -40,8 +41,7 @@ func (t *Transmitter) connected(ctx context.Context) (*link, error) {
 func (t *Transmitter) dial(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, t.network, t.addr)
+	conn, err := t.connect(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	close(t.dialling)
@@ -57,6 +57,16 @@ func (t *Transmitter) dial(ctx context.Context) (*link, error) {
 	t.readers.Add(1)
 	go t.read(t.link)
 	return t.link, nil
+}
+
+// connect makes a connection of the transmitter's kind.
+func (t *Transmitter) connect(ctx context.Context) (net.Conn, error) {
+	if t.network == "tls" {
+		d := tls.Dialer{Config: t.tls}
+		return d.DialContext(ctx, "tcp", t.addr)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, t.network, t.addr)
 }
 
 // lost gives a connection up, so that the next try makes another.

@@ -8,6 +8,7 @@ package panel
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -59,6 +60,16 @@ func Now(now func() time.Time) Option {
 	return func(t *Transmitter) { t.now = now }
 }
 
+// TLS sets how a transmitter over "tls" proves who the receiver is.
+func TLS(cfg *tls.Config) Option {
+	return func(t *Transmitter) { t.tls = cfg }
+}
+
+// Watch is told each frame as it goes out, repeats included; it must not keep it.
+func Watch(sent func(frame []byte)) Option {
+	return func(t *Transmitter) { t.sent = sent }
+}
+
 // Transmitter sends messages and waits for their answers. Safe for concurrent use.
 type Transmitter struct {
 	network, addr string
@@ -66,6 +77,8 @@ type Transmitter struct {
 	wait          time.Duration
 	first         uint32
 	now           func() time.Time
+	tls           *tls.Config
+	sent          func([]byte)
 
 	mu       sync.Mutex
 	closed   bool
@@ -103,17 +116,17 @@ type link struct {
 	mu   sync.Mutex // one frame at a time on a stream
 }
 
-// Dial makes a transmitter to addr over "tcp" or "udp". A TCP connection is made
-// at once, and made again by Send when it broke.
+// Dial makes a transmitter to addr over "tcp", "udp", or "tls": TCP inside TLS. A
+// connection is made at once, and made again by Send when it broke.
 func Dial(network, addr string, options ...Option) (*Transmitter, error) {
-	t := &Transmitter{network: network, addr: addr, now: time.Now, next: map[account]uint32{}, waiting: map[exchange]*waiter{}}
+	t := &Transmitter{network: network, addr: addr, now: time.Now, sent: func([]byte) {}, next: map[account]uint32{}, waiting: map[exchange]*waiter{}}
 	switch network {
 	case "udp":
 		t.tries, t.wait = udpTries, udpWait
-	case "tcp":
+	case "tcp", "tls":
 		t.tries, t.wait = tcpTries, tcpWait
 	default:
-		return nil, fmt.Errorf("%q is no transport of DC-09: use tcp or udp", network)
+		return nil, fmt.Errorf("%q is no transport of DC-09: use tcp, udp or tls", network)
 	}
 	for _, o := range options {
 		o(t)
@@ -210,6 +223,7 @@ func (t *Transmitter) attempt(ctx context.Context, m Message, x exchange, answer
 	if err != nil {
 		return Answer{}, err
 	}
+	t.sent(frame)
 	if err := l.write(frame, t.wait); err != nil {
 		t.lost(l)
 		t.pause(ctx)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -31,12 +32,13 @@ printed once). It is never an argument: those stand in the list of processes.`,
 	return cmd
 }
 
+func (s *settings) keyringPath() string {
+	return cmp.Or(s.cfg.Receiver.Keyring, s.path("keys", "panels.keyring"))
+}
+
 // keyring is where a command finds the keyring and what opens it.
 func (s *settings) keyring(ctx context.Context) (path string, master []byte, err error) {
-	path = s.cfg.Receiver.Keyring
-	if path == "" {
-		path = s.path("keys", "panels.keyring")
-	}
+	path = s.keyringPath()
 	if text := s.cfg.Receiver.MasterKey; text != "" {
 		if master, err = hex.DecodeString(text); err != nil || len(master) != keyring.MasterSize {
 			return path, nil, usageError{fmt.Errorf("receiver.master_key has %d characters: %d hexadecimal digits are expected", len(text), 2*keyring.MasterSize)}

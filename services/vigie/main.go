@@ -63,7 +63,8 @@ the state of every site and what is wrong from it, and shows both live.
 
 Start with:
   vigie up --demo        everything on this machine, with a living fleet
-  vigie panel send       send one alarm and see what the answer means`,
+  vigie panel send       send one alarm and see what the answer means
+  vigie panel decode     explain a frame, or a capture of the network`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

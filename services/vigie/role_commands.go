@@ -93,13 +93,15 @@ func (s *settings) watchKafka(ctx context.Context, g *lifecycle.Group) error {
 }
 
 func receiverCommand() *cobra.Command {
-	return role("receiver", "Take panels in: DC-09 over TCP and UDP, gateways over HTTP", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
+	cmd := role("receiver", "Take panels in: DC-09 over TCP and UDP, gateways over HTTP", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
 		keys, err := s.shareKeys(ctx, g)
 		if err != nil {
 			return err
 		}
 		return s.startReceiver(ctx, g, keys, partitions)
 	})
+	cmd.AddCommand(panelTools()...)
+	return cmd
 }
 
 func processorCommand() *cobra.Command {
