@@ -1,6 +1,7 @@
 package supervision
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math/rand/v2"
 	"strconv"
@@ -33,6 +34,8 @@ type Spec struct {
 	StartMS  int64
 	Duration time.Duration
 	Form     Form
+	// ArmChance is the chance of arming after a heartbeat; 0.002 when 0.
+	ArmChance float64
 }
 
 // Figures of the life in a history. Chances are per heartbeat.
@@ -58,6 +61,9 @@ type Injected struct {
 	// from the modes in order; no fold had a part in them.
 	Lost, Restored, ModeChanges uint64
 }
+
+// Events is what the log says of sites, whatever record it stands in.
+func (i Injected) Events() uint64 { return i.Heartbeats + i.Alarms + i.Arming }
 
 // Outputs is how many records lost, restored and arming must give; storms are not
 // the generator's to know.
@@ -216,7 +222,7 @@ func (h *History) chance(i int, at int64) {
 	if h.rng.Float64() < silenceChance {
 		l.silentUntil = at + h.rng.Int64N(maxSilence)
 	}
-	if h.rng.Float64() < armChance {
+	if h.rng.Float64() < cmp.Or(h.spec.ArmChance, armChance) {
 		h.arm(i, at)
 	}
 	if h.rng.Float64() < alarmChance {

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/open-vigie/vigie/loadtest/peers/supervision"
+	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/services/eventlog"
+)
+
+const (
+	// sampleEvery is the pace at which progress is looked at.
+	sampleEvery = 100 * time.Millisecond
+	// stalled ends a run in which nothing was committed for so long.
+	stalled = 2 * time.Minute
+	// warm is the share of the history after which the JVM counts as warmed up.
+	warm = 0.4
+)
+
+// measure runs a side from the first record to the last, kills it, starts it
+// again, and reads what it gave.
+func (l *lab) measure(ctx context.Context, h *fed, name string, turn int) (*Run, supervision.Lines, error) {
+	if err := l.fresh(ctx, h.prefix); err != nil {
+		return nil, nil, err
+	}
+	s, err := l.beginFresh(ctx, name, h.prefix)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { s.stop() }()
+	run := &Run{Side: name, Form: h.Form, Turn: turn + 1}
+	if err := l.follow(ctx, s, h, run); err != nil {
+		return nil, nil, err
+	}
+	run.StateBytes, run.TopicBytes = sizeOf(s.stateDir), l.bytes(ctx, append(s.changelogs, s.outputs...)...)
+	s.kill()
+	if s, err = l.begin(ctx, name, h.prefix); err != nil {
+		return nil, nil, err
+	}
+	if err := s.untilReady(ctx); err != nil {
+		return nil, nil, fmt.Errorf("restore: %w", err)
+	}
+	used, err := cpu(s.cmd.Process.Pid)
+	if err != nil {
+		return nil, nil, err
+	}
+	run.RestoreMS, run.RestoreCPUMS = time.Since(s.started).Milliseconds(), used.Milliseconds()
+	lines, err := l.outputs(ctx, s)
+	run.Outputs = len(lines)
+	return run, lines, err
+}
+
+// beginFresh begins a side that was never there.
+func (l *lab) beginFresh(ctx context.Context, name, prefix string) (*side, error) {
+	if name != vigie {
+		for _, topic := range []string{"peer-detections", "peer-site-states"} {
+			err := l.again(ctx, func() error {
+				_, err := l.adm.CreateTopic(ctx, int32(l.o.Partitions), 1, nil, prefix+topic)
+				return err
+			})
+			if err != nil {
+				return nil, fmt.Errorf("create topic %s%s: %w", prefix, topic, err)
+			}
+		}
+	}
+	s, err := l.begin(ctx, name, prefix)
+	return s, err
+}
+
+// follow waits until a side has committed the whole history.
+func (l *lab) follow(ctx context.Context, s *side, h *fed, run *Run) error {
+	brokerBefore, err := cpu(l.kafka.Pid())
+	if err != nil {
+		return err
+	}
+	total := int64(0)
+	for _, end := range h.ends {
+		total += end
+	}
+	var atWarm time.Duration
+	done, moved := int64(0), time.Now()
+	for done < total {
+		if err := pause(ctx, sampleEvery); err != nil {
+			return err
+		}
+		select {
+		case err := <-s.ended:
+			s.ended <- err
+			return fmt.Errorf("it ended: %w", err)
+		default:
+		}
+		now := l.committed(ctx, s.group, h.prefix)
+		used, err := cpu(s.cmd.Process.Pid)
+		if err != nil {
+			return err
+		}
+		run.CPUMS, run.WallMS = used.Milliseconds(), time.Since(s.started).Milliseconds()
+		if now != done {
+			done, moved = now, time.Now()
+		}
+		if share := float64(done) / float64(total); share >= warm && run.WarmShare == 0 && share < 1 {
+			run.WarmShare, atWarm = share, used
+		}
+		if time.Since(moved) > stalled {
+			return fmt.Errorf("nothing was committed for %s, at %d of %d records", stalled, done, total)
+		}
+	}
+	brokerAfter, err := cpu(l.kafka.Pid())
+	if err != nil {
+		return err
+	}
+	run.PeakBytes, run.BrokerCPUMS = peak(s.cmd.Process.Pid), (brokerAfter - brokerBefore).Milliseconds()
+	run.rates(h.injected.Events(), atWarm)
+	return nil
+}
+
+// committed is the sum of a group's offsets on the events.
+func (l *lab) committed(ctx context.Context, group, prefix string) int64 {
+	sum := int64(0)
+	offsets, err := l.adm.FetchOffsets(ctx, group)
+	if err != nil {
+		return 0 // the group is not there yet
+	}
+	offsets.Each(func(o kadm.OffsetResponse) {
+		if o.Topic == prefix+topics.Events && o.At > 0 {
+			sum += o.At
+		}
+	})
+	return sum
+}
+
+// outputs reads what a side has committed, from the first record.
+func (l *lab) outputs(ctx context.Context, s *side) (supervision.Lines, error) {
+	var all []*kgo.Record
+	opts := append(l.config("").ReaderOpts(quiet()), kgo.KeepControlRecords())
+	for _, topic := range s.outputs {
+		for p := range int32(l.o.Partitions) {
+			start, end, err := eventlog.Bounds(ctx, l.adm, topic, p)
+			if err != nil {
+				return nil, err
+			}
+			if start == end {
+				continue
+			}
+			err = eventlog.ReadRange(ctx, opts, topic, p, start, end, func(r *kgo.Record) error {
+				if !r.Attrs.IsControl() {
+					all = append(all, r)
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, fmt.Errorf("read %s: %w", topic, err)
+			}
+		}
+	}
+	return supervision.Canonical(all), nil
+}
+
+// live measures how long an output takes, at a fixed rate, on a log of its own.
+func (l *lab) live(ctx context.Context, form supervision.Form, name string) (*Latency, error) {
+	prefix := "live-" + string(form) + "-" + name + "."
+	if err := l.provision(ctx, prefix); err != nil {
+		return nil, err
+	}
+	s, err := l.beginFresh(ctx, name, prefix)
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(s.stateDir)
+	defer s.stop()
+	if err := s.untilReady(ctx); err != nil {
+		return nil, err
+	}
+	w, err := l.watch(s)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	before, err := cpu(s.cmd.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	injected, late, err := l.feedLive(ctx, prefix, form)
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(start)
+	after, err := cpu(s.cmd.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.await(ctx, int(injected.ModeChanges)); err != nil {
+		return nil, err
+	}
+	return w.latency(injected.Events(), took, after-before, late), nil
+}
