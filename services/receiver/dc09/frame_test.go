@@ -162,7 +162,7 @@ func drawFrame(t *rapid.T) Frame {
 	f := Frame{
 		Token: rapid.StringMatching(`[A-Z][A-Z0-9-]{0,9}`).Draw(t, "token"), Sequence: rapid.Uint32Range(0, MaxSequence).Draw(t, "sequence"),
 		HasReceiver: rapid.Bool().Draw(t, "has receiver"), Line: rapid.Uint32Range(0, 0xFFFFFF).Draw(t, "line"),
-		Account: rapid.StringMatching(`[0-9A-Fa-f]{0,16}`).Draw(t, "account"), Data: field.Draw(t, "data"),
+		Account: rapid.StringMatching(`[0-9A-Za-z]{0,16}`).Draw(t, "account"), Data: field.Draw(t, "data"),
 	}
 	if f.HasReceiver {
 		f.Receiver = rapid.Uint32Range(0, 0xFFFFFF).Draw(t, "receiver")

@@ -122,11 +122,19 @@ func TestAReasonTellsTheOption(t *testing.T) {
 	for wire, hint := range map[string]string{
 		`F19A002B"ADM-CID"0056L9999#9999[#9999|1900 00 001]`:      "CountsEnd",
 		`57150047"ADM-CID"0247R4F39L4F39#4F39[#4F39|3401 01 057]`: "DecimalLength",
-		`F250002A"NULL"0000R1L1#9413[]_23:05:28,08-30-2023`:       "CountsEnd",
+		`F2500029"NULL"0000R1L1#9413[]_23:05:28,08-30-2023`:       "CountsEnd",
 	} {
 		if _, err := Parse([]byte(wire), Options{}); err == nil || !strings.Contains(err.Error(), hint) {
 			t.Errorf("%s: %v, want a word of %s", wire, err, hint)
 		}
+	}
+}
+
+// TestStampBeforeWhatFillsABuffer: spaces and zero bytes behind a stamp do not void it.
+func TestStampBeforeWhatFillsABuffer(t *testing.T) {
+	f, err := Parse([]byte(wire("\"NULL\"0001L0#1234[]_14:12:04,09-25-2026 \x00\x00")), Options{})
+	if want, _ := ParseStamp([]byte("14:12:04,09-25-2026")); err != nil || f.OddStamp || f.SentAtMS != want {
+		t.Errorf("%+v, %v", f, err)
 	}
 }
 

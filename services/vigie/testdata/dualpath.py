@@ -16,7 +16,7 @@ from my_dc09_spt.comm.transpathudp import TransPathUDP
 
 # A busy machine answers late; a dialler that gives up sends by its other path as well.
 # Over UDP it waits a fifth of this for its one try.
-TransPathTCP.__init__.__defaults__ = (30,)
+TransPathTCP.__init__.__defaults__ = (10,)
 TransPathUDP.__init__.__defaults__ = (25,)
 
 transport, account, *paths = sys.argv[1:]
