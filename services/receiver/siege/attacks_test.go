@@ -110,10 +110,25 @@ func (a *attacker) from(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 200, byte(n / 200), byte(1 + n%200)})
 }
 
+// turn waits until n more may be sent, or the attack is over.
+func (a *attacker) turn(n int) bool {
+	if a.pace.WaitN(a.ctx, n) == nil {
+		return true
+	}
+	<-a.ctx.Done() // the next turn would have come behind the end
+	return false
+}
+
 // dial connects; the connection ends with the attack.
 func (a *attacker) dial(n int) net.Conn {
 	d := net.Dialer{Timeout: dialPatience, LocalAddr: &net.TCPAddr{IP: a.from(n).AsSlice()}}
 	conn, err := d.DialContext(a.ctx, "tcp", a.TCP)
+	if a.ctx.Err() != nil {
+		if err == nil {
+			_ = conn.Close()
+		}
+		return nil
+	}
 	if err != nil {
 		a.failed.Add(1)
 		sleepUntil(a.ctx, time.Now().Add(beforeAgain))
@@ -157,7 +172,7 @@ func (a *attacker) halfFrames(n int) {
 
 // connections connects, says nothing, and goes.
 func (a *attacker) connections(int) {
-	if a.pace.Wait(a.ctx) != nil {
+	if !a.turn(1) {
 		return
 	}
 	a.sent.Add(1)
@@ -195,7 +210,7 @@ func (a *attacker) stream(n int, piece func([]byte) []byte) {
 	defer conn.Close()
 	defer context.AfterFunc(a.ctx, func() { _ = conn.Close() })()
 	a.work.Go(func() { a.drain(conn) })
-	for buf := []byte(nil); a.pace.WaitN(a.ctx, chunk) == nil; {
+	for buf := []byte(nil); a.turn(chunk); {
 		buf = buf[:0]
 		for range chunk {
 			buf = piece(buf)
@@ -237,7 +252,7 @@ func (a *attacker) datagrams(n int) {
 		return
 	}
 	defer conn.Close()
-	for a.pace.WaitN(a.ctx, chunk) == nil {
+	for a.turn(chunk) {
 		for range chunk {
 			i := int(a.count.Add(1))
 			_, _ = conn.Write(alarm(attackers, uint32(1+i%sequences), i)) // a full buffer is its own affair

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -51,10 +52,15 @@ func newCluster(t testing.TB) *cluster {
 			}
 		}
 	}
+	var work sync.WaitGroup
 	for n := range brokers {
-		c.format(n)
+		work.Go(func() { c.format(n) })
+	}
+	work.Wait()
+	for n := range brokers {
 		c.start(n)
 	}
+	t.Cleanup(c.tell)
 	client, err := kgo.NewClient(kgo.SeedBrokers(c.config().Brokers...), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +70,15 @@ func newCluster(t testing.TB) *cluster {
 	c.awaitBrokers(brokers)
 	provision(t, c.config(), eventlog.Options{Partitions: partitions, Replication: brokers, MinISR: 2, Log: quiet})
 	return c
+}
+
+// tell says what the brokers said, when the test failed.
+func (c *cluster) tell() {
+	for n := range brokers {
+		if said, err := os.ReadFile(c.file(n, "out")); err == nil && c.t.Failed() {
+			c.t.Logf("broker %d:\n%s", n+1, said[max(0, len(said)-60_000):])
+		}
+	}
 }
 
 func (c *cluster) config() (cfg eventlog.Config) {
@@ -107,7 +122,7 @@ func (c *cluster) format(n int) {
 }
 
 func (c *cluster) program(main string, args ...string) []string {
-	return append([]string{"-Xms64m", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+	return append([]string{"-Xms64m", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
 		"-cp", filepath.Join(c.libs, "*"), main}, args...)
 }
 
@@ -140,6 +155,7 @@ func (c *cluster) awaitBrokers(n int) {
 		ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Second)
 		defer cancel()
 		m, err := c.admin.BrokerMetadata(ctx)
+		c.t.Log(m.Brokers, m.Controller, err)
 		return err == nil && len(m.Brokers) == n && m.Controller > 0
 	})
 }

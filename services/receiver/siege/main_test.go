@@ -12,7 +12,7 @@ import (
 // Flags of the large forms; their defaults are the small ones.
 var (
 	panelsFlag = flag.Int("panels", 60, "good panels of the hostile load")
-	phaseFlag  = flag.Duration("phase", 2*time.Second, "length of each phase of the hostile load")
+	phaseFlag  = flag.Duration("phase", 1500*time.Millisecond, "length of each phase of the hostile load")
 	reportFlag = flag.String("report", "", "file for the hostile load's table, as Markdown")
 	holdFlag   = flag.Duration("hold", time.Second, "how long each fault of Kafka is held")
 	smallDisk  = flag.String("small-disk", "", "an empty file system of some 200 MB that is filled up")

@@ -33,7 +33,6 @@ type receiverConfig struct {
 	// Keys is the directory of the vault.
 	Keys        string
 	Connections int
-	Limits      receiver.Limits
 }
 
 // doors are where a receiver listens.
@@ -72,7 +71,6 @@ func playReceiver(raw json.RawMessage) (*part, error) {
 	if err := json.Unmarshal(raw, &cfg); err != nil {
 		return nil, err
 	}
-	cfg.Limits.Exempt = []netip.Prefix{} // this machine too has limits here
 	keys, err := vault.Open(cfg.Keys)
 	if err != nil {
 		return nil, err
@@ -85,7 +83,8 @@ func playReceiver(raw json.RawMessage) (*part, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := receiver.New(receiver.Config{TCP: "127.0.0.1:0", UDP: "127.0.0.1:0", MaxConnections: cfg.Connections, Limits: cfg.Limits},
+	r, err := receiver.New(receiver.Config{TCP: "127.0.0.1:0", UDP: "127.0.0.1:0", MaxConnections: cfg.Connections,
+		Limits: receiver.Limits{Exempt: []netip.Prefix{}}}, // the limits of any source, for this machine too
 		receiver.Deps{Log: log, Metrics: reg, Kafka: kafka, Vault: keys, Appender: writer})
 	if err != nil {
 		return nil, err

@@ -9,14 +9,12 @@ import (
 	"time"
 
 	"github.com/open-vigie/vigie/services/eventlog"
-	"github.com/open-vigie/vigie/services/receiver"
 )
 
 // wardConfig is what stands around a receiver.
 type wardConfig struct {
 	panels      int
 	connections int
-	limits      receiver.Limits
 	fleet       fleetConfig
 	// nice of the panels' process and the receiver's.
 	nice int
@@ -36,7 +34,7 @@ func newWard(t testing.TB, kafka eventlog.Config, cfg wardConfig) *ward {
 	t.Helper()
 	bind(t, kafka, cfg.panels)
 	w := &ward{t: t, ledger: filepath.Join(t.TempDir(), "acknowledged")}
-	w.receiver = spawn(t, "receiver", receiverConfig{Brokers: kafka.Brokers, Keys: t.TempDir(), Connections: cfg.connections, Limits: cfg.limits}, &w.doors, cfg.nice)
+	w.receiver = spawn(t, "receiver", receiverConfig{Brokers: kafka.Brokers, Keys: t.TempDir(), Connections: cfg.connections}, &w.doors, cfg.nice)
 	return w
 }
 
