@@ -47,7 +47,8 @@ test-long: build setup-run setup-test ## The kill tests with many more rounds
 siege: setup-run ## Six attacks beside PANELS good panels (default 10,000) on one receiver, with a table
 	$(GO) test -v -count=1 -timeout 1h -run TestHostileLoad ./services/receiver/siege -args -panels $${PANELS:-10000} -phase 20s
 soak: setup-run ## Panels, attacks and a failing Kafka on one receiver, for SOAK (default 1h)
-	$(GO) test -v -count=1 -timeout 24h -run 'TestSoak$$' ./services/receiver/siege -args -soak $${SOAK:-1h} -soak-report $(CURDIR)/soak.json
+	@mkdir -p bin
+	$(GO) test -v -count=1 -timeout 24h -run 'TestSoak$$' ./services/receiver/siege -args -soak $${SOAK:-1h} -soak-report $(CURDIR)/bin/soak.json
 
 .PHONY: simulate
 simulate: need-go ## The engine against a failing cluster in virtual time, SEEDS histories (default 200)
