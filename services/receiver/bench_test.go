@@ -4,14 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -20,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -30,7 +25,6 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog/appender"
 	"github.com/open-vigie/vigie/services/eventlog/broker"
 	"github.com/open-vigie/vigie/services/internal/vault"
-	"github.com/open-vigie/vigie/services/receiver/dc09"
 )
 
 // The receiver on a loopback socket beside a bare loop on the same broker: the
@@ -39,29 +33,62 @@ import (
 // remembers nothing.
 //
 // The axes: the broker (kfake, where the receiver's own cost shows; Apache Kafka
-// with either durability), the transport and its connections, alarms or polls. One operation
-// is one frame and its answer; the panels are a process of their own, with as
-// many frames unanswered as window says. Polls over UDP come at a rate instead:
-// all are answered with a beat, and a closed loop would send them in volleys that
-// no fleet sends. What is lost then is not sent again, and counted.
+// with either durability), the transport and its connections, alarms or polls. One
+// operation is one frame and its answer. The panels (bench_panels_test.go) are a
+// process of their own: first each keeps as many frames unanswered as window says,
+// which gives the most there is; then they send at a rate of 60 % of that, which
+// gives the latencies, counted from when a frame was to be sent. The processor time
+// of a frame is that of this process, with kfake's where that is the broker.
 //
-//	go test -run '^$' -bench Wire ./services/receiver
+// The whole table, as docs/performance/receiver.md has it, printed at the end:
+//
+//	go test -run '^$' -bench Wire -benchtime 100000x -timeout 20m ./services/receiver
 func BenchmarkWire(b *testing.B) {
+	var rows []string
 	for _, where := range []string{"kfake", broker.Process, broker.Power} {
 		b.Run("broker="+where, func(b *testing.B) {
 			kafka := benchBroker(b, where)
 			for _, load := range []generator{
 				{Network: "tcp", Connections: 1, Window: 1024}, {Network: "tcp", Connections: 100, Window: 40},
 				{Network: "tcp", Connections: 10_000, Window: 1}, {Network: "udp", Connections: 1000, Window: 1},
-				{Network: "tcp", Connections: 100, Window: 400, Poll: true}, {Network: "udp", Connections: 64, Poll: true, Rate: 60_000},
+				{Network: "tcp", Connections: 100, Window: 1000, Poll: true}, {Network: "udp", Connections: 1000, Window: 40, Poll: true},
 			} {
+				var bare, vigie result
 				b.Run(load.String(), func(b *testing.B) {
-					b.Run("of=bare", func(b *testing.B) { load.measure(b, kafka, bareLoop) })
-					b.Run("of=vigie", func(b *testing.B) { load.measure(b, kafka, benchReceiver) })
+					b.Run("of=bare", func(b *testing.B) { bare = load.measure(b, kafka, bareLoop) })
+					b.Run("of=vigie", func(b *testing.B) { vigie = load.measure(b, kafka, benchReceiver) })
 				})
+				rows = append(rows, row(where, load, bare, vigie))
 			}
 		})
 	}
+	fmt.Println("| broker | panels | frames/s | of the bare loop's | processor µs a frame, bare | at 60 %, frames/s: p50, p99, p99.9 ms | the bare loop's | not answered |\n|---|---|---|---|---|---|---|---|")
+	for _, r := range rows {
+		fmt.Println(r)
+	}
+}
+
+// result is what one of the two did.
+type result struct {
+	most, paced measured
+	rate        int
+	// processor time of a frame at the most.
+	processor time.Duration
+	lost      float64
+}
+
+func (r result) latencies() string {
+	ms := func(d time.Duration) string { return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', 1, 64) }
+	return fmt.Sprintf("%d: %s, %s, %s", r.rate, ms(r.paced.P50), ms(r.paced.P99), ms(r.paced.P999))
+}
+
+func row(where string, load generator, bare, vigie result) string {
+	if bare.rate == 0 || vigie.rate == 0 {
+		return fmt.Sprintf("| %s | %s | not measured |", where, load)
+	}
+	return fmt.Sprintf("| %s | %s | %.0f | %.0f %% | %.1f, %.1f | %s | %s | %.2f %% |", where, load, vigie.most.perSecond(),
+		100*vigie.most.perSecond()/bare.most.perSecond(), float64(vigie.processor.Nanoseconds())/1000, float64(bare.processor.Nanoseconds())/1000,
+		vigie.latencies(), bare.latencies(), 100*vigie.lost)
 }
 
 const benchPartitions = 8
@@ -230,85 +257,35 @@ func bareDatagrams(socket *net.UDPConn, produce func([]byte, func([]byte))) {
 	}
 }
 
-// generator is what the panels' process is told. Each connection is a panel of
-// its own; it keeps window frames unanswered, or all together send rate a second.
-type generator struct {
-	Network     string
-	Connections int
-	Window      int
-	Poll        bool
-	Rate        int
-	Address     string
-	Frames      int
-}
+// pacedShare of the most is the rate at which latencies are measured.
+const pacedShare = 0.6
 
-// measured is what that process says.
-type measured struct {
-	Seconds           float64
-	P50, P99, P999    time.Duration
-	Answered, Retried int
-}
-
-func (g generator) String() string {
-	kind := "alarm"
-	if g.Poll {
-		kind = "poll"
-	}
-	if g.Rate > 0 {
-		return fmt.Sprintf("%s,connections=%d,rate=%d,%s", g.Network, g.Connections, g.Rate, kind)
-	}
-	return fmt.Sprintf("%s,connections=%d,window=%d,%s", g.Network, g.Connections, g.Window, kind)
-}
-
-const generatorEnv = "VIGIE_BENCH_PANELS"
-
-// measure lets the panels send b.N frames and reports what they saw.
-func (g generator) measure(b *testing.B, kafka eventlog.Config, of func(*testing.B, eventlog.Config) (tcp, udp net.Addr)) {
+// measure lets the panels send b.N frames as fast as they are answered and as many at
+// a rate, and reports what they saw.
+func (g generator) measure(b *testing.B, kafka eventlog.Config, of func(*testing.B, eventlog.Config) (tcp, udp net.Addr)) (r result) {
 	b.Helper()
+	if b.N == 1 {
+		return r // package testing's trial: ten thousand connections for one frame
+	}
 	tcp, udp := of(b, kafka)
 	g.Address, g.Frames = tcp.String(), b.N
 	if g.Network == "udp" {
 		g.Address = udp.String()
 	}
-	told, err := json.Marshal(g)
-	if err != nil {
-		b.Fatal(err)
+	r.most = g.send(b, func() { b.ResetTimer(); r.processor = -processorTime(b) }, func() { b.StopTimer(); r.processor += processorTime(b) })
+	r.processor /= time.Duration(b.N)
+	g.Rate = max(int(pacedShare*r.most.perSecond()), 1)
+	r.paced, r.rate = g.send(b, func() {}, func() {}), g.Rate
+	r.lost = float64(b.N-r.paced.Answered) / float64(b.N)
+	b.ReportMetric(r.most.perSecond(), "frames/s")
+	b.ReportMetric(float64(r.processor.Nanoseconds())/1000, "cpu-µs/frame")
+	b.ReportMetric(float64(r.most.Retried), "retries")
+	b.ReportMetric(float64(r.rate), "paced/s")
+	b.ReportMetric(100*r.lost, "lost-%")
+	for name, d := range map[string]time.Duration{"p50-ms": r.paced.P50, "p99-ms": r.paced.P99, "p99.9-ms": r.paced.P999} {
+		b.ReportMetric(float64(d.Microseconds())/1000, name)
 	}
-	cmd := exec.CommandContext(b.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), generatorEnv+"="+string(told))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	said := bufio.NewReader(out)
-	if _, err := said.ReadString('\n'); err != nil {
-		b.Fatalf("the panels could not connect: %v", errors.Join(err, cmd.Wait()))
-	}
-	b.ResetTimer()
-	spent := processorTime(b)
-	_, _ = io.WriteString(in, "go\n")
-	var m measured
-	err = json.NewDecoder(said).Decode(&m)
-	b.StopTimer()
-	spent = processorTime(b) - spent
-	if err := errors.Join(err, cmd.Wait()); err != nil || m.Answered != b.N && g.Rate == 0 {
-		b.Fatalf("%d of %d frames were answered: %v", m.Answered, b.N, err)
-	}
-	b.ReportMetric(float64(m.Answered)/m.Seconds, "frames/s")
-	b.ReportMetric(100*float64(b.N-m.Answered)/float64(b.N), "lost-%")
-	b.ReportMetric(float64(m.P50.Microseconds())/1000, "p50-ms")
-	b.ReportMetric(float64(m.P99.Microseconds())/1000, "p99-ms")
-	b.ReportMetric(float64(m.P999.Microseconds())/1000, "p99.9-ms")
-	b.ReportMetric(float64(m.Retried), "retries")
-	b.ReportMetric(float64(spent.Nanoseconds())/1000/float64(b.N), "cpu-µs/frame")
+	return r
 }
 
 // processorTime is what this process has used: neither the panels' nor Kafka's, but
@@ -320,216 +297,6 @@ func processorTime(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// The panels' process is this test binary, told by its environment.
-func init() {
-	told := os.Getenv(generatorEnv)
-	if told == "" {
-		return
-	}
-	var g generator
-	err := json.Unmarshal([]byte(told), &g)
-	if err == nil {
-		err = g.run()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "panels:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
-
-func (g generator) run() error {
-	panels := make([]*benchPanel, g.Connections)
-	for i := range panels {
-		conn, err := net.Dial(g.Network, g.Address)
-		if err != nil {
-			return err
-		}
-		share := g.Frames / g.Connections
-		if i < g.Frames%g.Connections {
-			share++
-		}
-		panels[i] = &benchPanel{g: g, n: i, conn: conn, share: share, seen: hdrhistogram.New(1, 600_000_000, 3)}
-	}
-	fmt.Println("ready")
-	if _, err := fmt.Scanln(new(string)); err != nil {
-		return err
-	}
-	begin := time.Now()
-	var all sync.WaitGroup
-	errs := make([]error, len(panels))
-	for i, p := range panels {
-		if g.Rate > 0 {
-			all.Go(func() { errs[i] = p.listen() })
-			continue
-		}
-		all.Go(func() { errs[i] = p.send() })
-	}
-	if g.Rate > 0 {
-		errs = append(errs, g.pace(panels, begin))
-	}
-	all.Wait()
-	m := measured{Seconds: time.Since(begin).Seconds()}
-	total := hdrhistogram.New(1, 600_000_000, 3)
-	for _, p := range panels {
-		total.Merge(p.seen)
-		m.Answered += p.answered
-		m.Retried += p.retried
-	}
-	m.P50 = time.Duration(total.ValueAtQuantile(50)) * time.Microsecond
-	m.P99 = time.Duration(total.ValueAtQuantile(99)) * time.Microsecond
-	m.P999 = time.Duration(total.ValueAtQuantile(99.9)) * time.Microsecond
-	return errors.Join(append(errs, json.NewEncoder(os.Stdout).Encode(m))...)
-}
-
-// benchPanel is one connection of the panels' process.
-type benchPanel struct {
-	g                 generator
-	n, share          int
-	conn              net.Conn
-	seen              *hdrhistogram.Histogram
-	answered, retried int
-	buf               []byte
-	// sent is when the frame of a sequence number left, Unix ns.
-	sent [sequences + 1]atomic.Int64
-}
-
-// pace sends every frame at its time, on the connections in turn.
-func (g generator) pace(panels []*benchPanel, begin time.Time) error {
-	for i := range g.Frames {
-		if ahead := time.Until(begin.Add(time.Duration(i) * time.Second / time.Duration(g.Rate))); ahead > time.Millisecond {
-			time.Sleep(ahead)
-		}
-		p := panels[i%len(panels)]
-		n := i / len(panels)
-		p.sent[1+n%sequences].Store(time.Now().UnixNano())
-		if err := p.frame(n); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// listen counts answers until all have come, or none comes any more.
-func (p *benchPanel) listen() error {
-	answers := bufio.NewReaderSize(p.conn, 64<<10)
-	for p.answered < p.share {
-		if err := p.conn.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
-			return err
-		}
-		seq, err := p.answer(answers)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		p.answered++
-		_ = p.seen.RecordValue(max((time.Now().UnixNano()-p.sent[seq].Load())/1000, 1))
-	}
-	return p.conn.Close()
-}
-
-// sequences is how many numbers a panel has: 0001 to 9999.
-const sequences = 9999
-
-// send keeps the window full until its share is answered. Over UDP what is lost
-// goes again, as a panel does.
-func (p *benchPanel) send() error {
-	frames := make([]int, sequences+1)
-	next, low := 0, 0
-	answers := bufio.NewReaderSize(p.conn, 64<<10)
-	for p.answered < p.share {
-		p.buf = p.buf[:0]
-		for ; next < p.share && next-p.answered < p.g.Window && next-low < sequences; next++ {
-			seq := 1 + next%sequences
-			p.sent[seq].Store(time.Now().UnixNano())
-			frames[seq] = next + 1
-			if err := p.frame(next); err != nil {
-				return err
-			}
-		}
-		if len(p.buf) > 0 {
-			if _, err := p.conn.Write(p.buf); err != nil {
-				return err
-			}
-		}
-		if err := p.conn.SetReadDeadline(time.Now().Add(3 * time.Second)); err != nil {
-			return err
-		}
-		seq, err := p.answer(answers)
-		var late net.Error
-		if errors.As(err, &late) && late.Timeout() && p.g.Network == "udp" {
-			if err := p.again(low, next, frames); err != nil {
-				return err
-			}
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("panel %d after %d of %d answers: %w", p.n, p.answered, p.share, err)
-		}
-		if frames[seq] == 0 {
-			continue // answered twice, as it was sent twice
-		}
-		frames[seq] = 0
-		_ = p.seen.RecordValue(max((time.Now().UnixNano()-p.sent[seq].Load())/1000, 1))
-		p.answered++
-		for low < next && frames[1+low%sequences] == 0 {
-			low++
-		}
-	}
-	return p.conn.Close()
-}
-
-// again sends what has no answer.
-func (p *benchPanel) again(low, next int, frames []int) error {
-	for i := low; i < next; i++ {
-		if frames[1+i%sequences] != i+1 {
-			continue
-		}
-		p.retried++
-		p.buf = p.buf[:0]
-		if err := p.frame(i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// frame appends frame i, or over UDP sends it at once.
-func (p *benchPanel) frame(i int) error {
-	account := strconv.Itoa(100_000 + p.n)
-	f := dc09.Frame{Token: dc09.TokenSIA, Sequence: uint32(1 + i%sequences), Line: 0, Account: account}
-	f.Data = fmt.Appendf(nil, "#%s|Nri1/BA%d", account, i)
-	if p.g.Poll {
-		f.Token, f.Data = dc09.TokenNull, nil
-	}
-	var err error
-	if p.g.Network == "tcp" {
-		p.buf, err = dc09.Append(p.buf, f)
-		return err
-	}
-	if p.buf, err = dc09.Append(p.buf[:0], f); err == nil {
-		_, err = p.conn.Write(p.buf)
-	}
-	p.buf = p.buf[:0]
-	return err
-}
-
-// answer reads one answer and gives its sequence number.
-func (p *benchPanel) answer(in *bufio.Reader) (int, error) {
-	line, err := in.ReadSlice('\r')
-	if err != nil {
-		return 0, err
-	}
-	i := bytes.IndexByte(line, '"') + 1
-	j := i + bytes.IndexByte(line[i:], '"')
-	if string(line[i:j]) != dc09.TokenAck {
-		return 0, fmt.Errorf("the answer is %q", line)
-	}
-	return strconv.Atoi(string(line[j+1 : j+5]))
 }
 
 func benchConfig() Config {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/internal/vault"
@@ -21,46 +23,54 @@ type report struct {
 
 // describe makes the events of a frame; all but id and received_at, which are known
 // only inside the partition. same is the fingerprint of the frame.
-func (r *Receiver) describe(d *draft, f dc09.Frame, raw []byte, w whereabouts, o origin, same ids.ID, extended []byte) error {
-	reports := reportsOf(f)
-	r.source(&d.panel, f, o)
+func (r *Receiver) describe(d *draft, f *dc09.Frame, raw []byte, w whereabouts, o origin, same ids.ID, extended []byte) error {
+	d.reports = appendReports(d.reports[:0], f)
+	r.source(d, f, o)
 	occurred, _ := f.OccurredAtMS()
-	if len(reports) == 0 {
-		reports = []report{{}} // data that no format explains, kept verbatim
+	if len(d.reports) == 0 {
+		d.reports = append(d.reports, report{}) // data that no format explains, kept verbatim
 	}
-	for i, rep := range reports {
+	for i := range d.reports {
 		fp := same
 		if i > 0 { // events of one frame are told apart by their place in it
 			fp = ids.Fingerprint(w.site, f.Sequence, f.Token, f.Data, append(append([]byte(nil), extended...), byte(i>>8), byte(i)))
 		}
-		e := d.next(w.site, fp)
-		e.OccurredAtMs, e.DirectoryVersion = occurred, w.version
-		if err := r.complete(d, f, rep, raw); err != nil {
+		if err := r.add(d, f, &d.reports[i], raw, w, fp, occurred); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// complete seals the frame into an event, says what it is, and encodes it.
-func (r *Receiver) complete(d *draft, f dc09.Frame, rep report, raw []byte) error {
-	var err error
-	if d.event.Raw, err = r.seal(d.event.GetSite(), vault.FieldRaw, d.fingerprint, raw); err != nil {
+// add seals what was sent, says what it reports, and encodes it as an event.
+func (r *Receiver) add(d *draft, f *dc09.Frame, rep *report, raw []byte, w whereabouts, fp ids.ID, occurredMS int64) error {
+	sealed, err := r.seal(d, w.site, vault.FieldRaw, fp, raw)
+	if err != nil {
 		return err
 	}
-	if err := r.body(d, f, rep); err != nil {
-		return err
-	}
-	return d.add()
+	d.begin(w, fp, occurredMS, sealed)
+	return r.body(d, f, rep, w.site, fp)
 }
 
 // source says where a frame came from.
-func (r *Receiver) source(p *vigiev1.PanelSource, f dc09.Frame, o origin) {
-	p.Reset()
-	p.Receiver, p.Boot, p.ReceiverNumber, p.Line = r.cfg.ID, r.appender.Boot(), f.Receiver, f.Line
-	p.Account, p.AccountAsSent, p.Path = ids.Account(f.Account), f.Account, f.Path()
-	p.Transport, p.AddressClass, p.Sequence = o.transport, addressClass(o.remote.Addr()), f.Sequence
-	p.Token, p.SentAtMs, p.Encrypted = f.Token, f.SentAtMS, f.Encrypted
+func (r *Receiver) source(d *draft, f *dc09.Frame, o origin) {
+	r.panelSource(d, &vigiev1.PanelSource{
+		ReceiverNumber: f.Receiver, Line: f.Line, AccountAsSent: f.Account, Path: f.Path(),
+		Transport: o.transport, AddressClass: addressClass(o.remote.Addr()), Sequence: f.Sequence,
+		Token: f.Token, SentAtMs: f.SentAtMS, Encrypted: f.Encrypted,
+	})
+}
+
+// panelSource encodes a source, with this receiver and the account's normal form.
+func (r *Receiver) panelSource(d *draft, p *vigiev1.PanelSource) {
+	d.body = d.body[:0].text(panelReceiver, r.cfg.ID).bytes(panelBoot, r.appender.Boot()).
+		number(panelReceiverNumber, uint64(p.ReceiverNumber)).number(panelLine, uint64(p.Line)).
+		text(panelAccount, ids.Account(p.AccountAsSent)).text(panelAccountAsSent, p.AccountAsSent).
+		number(panelPath, uint64(p.Path)).number(panelTransport, uint64(p.Transport)).
+		number(panelAddressClass, uint64(p.AddressClass)).number(panelSequence, uint64(p.Sequence)).
+		text(panelToken, p.Token).number(panelSentAt, uint64(p.SentAtMs)).flag(panelEncrypted, p.Encrypted).
+		text(panelGateway, p.Gateway)
+	d.source = d.source[:0].message(sourcePanel, d.body)
 }
 
 func addressClass(a netip.Addr) vigiev1.AddressClass {
@@ -75,28 +85,27 @@ func addressClass(a netip.Addr) vigiev1.AddressClass {
 	return vigiev1.AddressClass_ADDRESS_CLASS_PUBLIC
 }
 
-// reportsOf reads the data of a frame; none when its format is not kept to.
-func reportsOf(f dc09.Frame) []report {
+// appendReports reads the data of a frame; none when its format is not kept to.
+func appendReports(dst []report, f *dc09.Frame) []report {
 	switch f.Token {
 	case dc09.TokenSIA:
 	case dc09.TokenCID:
 		_, e, err := dc09.ParseCID(f.Data)
 		if err != nil {
-			return nil
+			return dst
 		}
-		return []report{cidReport(e)}
+		return append(dst, cidReport(e))
 	default:
-		return nil // an older dialler's format
+		return dst // an older dialler's format
 	}
 	_, events, err := dc09.ParseSIA(f.Data)
 	if err != nil {
-		return nil
+		return dst
 	}
-	reports := make([]report, len(events))
-	for i, e := range events {
-		reports[i] = siaReport(e)
+	for i := range events {
+		dst = append(dst, siaReport(events[i]))
 	}
-	return reports
+	return dst
 }
 
 func siaReport(e dc09.SIAEvent) report {
@@ -134,75 +143,78 @@ func cidReport(e dc09.CIDEvent) report {
 	return rep
 }
 
+// bodies are what an event is by the kind of its code, a field of the event each:
+// what begins, and what ends where that is another. Every one has its signal in field
+// 1; more is a field of its own that tells two kinds apart.
+var bodies = map[dc09.Kind]struct {
+	field, restored protowire.Number
+	more            []flagged
+}{
+	dc09.KindAlarm:            {field: 100, restored: 101},
+	dc09.KindCancel:           {field: 102, restored: 102},
+	dc09.KindArm:              {field: 103, restored: 103, more: []flagged{{2, uint64(vigiev1.AreaMode_AREA_MODE_ARMED_FULL)}}},
+	dc09.KindArmPart:          {field: 103, restored: 103, more: []flagged{{2, uint64(vigiev1.AreaMode_AREA_MODE_ARMED_PART)}}},
+	dc09.KindArmForced:        {field: 103, restored: 103, more: []flagged{{2, uint64(vigiev1.AreaMode_AREA_MODE_ARMED_INHIBITED)}, {3, 1}}},
+	dc09.KindDisarm:           {field: 104, restored: 104},
+	dc09.KindDisarmAfterAlarm: {field: 104, restored: 104, more: []flagged{{2, 1}}},
+	dc09.KindBypass:           {field: 105, restored: 105},
+	dc09.KindFault:            {field: 106, restored: 107},
+	dc09.KindTamper:           {field: 108, restored: 108},
+	dc09.KindTest:             {field: 110, restored: 110},
+	dc09.KindTestPeriodic:     {field: 110, restored: 110, more: []flagged{{2, 1}}},
+}
+
+type flagged struct {
+	field protowire.Number
+	value uint64
+}
+
+// bodyRestored is the field of zone inhibitions and tampers that says that they end.
+const bodyRestored = 2
+
 // body says what the event is. A code that no table knows, and one that only
 // informs, is kept verbatim.
-func (r *Receiver) body(d *draft, f dc09.Frame, rep report) error {
-	e, s, m := &d.event, &d.signal, rep.meaning
+func (r *Receiver) body(d *draft, f *dc09.Frame, rep *report, site uint64, fp ids.ID) error {
+	m := rep.meaning
 	if !rep.known || m.Kind == dc09.KindInformation {
-		return r.verbatim(e, f, rep, d.fingerprint)
+		return r.verbatim(d, f, rep, site, fp)
 	}
-	text, err := r.seal(e.Site, vault.FieldText, d.fingerprint, []byte(dc09.Text(rep.text)))
+	text, err := r.seal(d, site, vault.FieldText, fp, []byte(dc09.Text(rep.text)))
 	if err != nil {
 		return err
 	}
-	s.Reset()
-	s.Format, s.Code, s.Class, s.Area, s.Zone, s.User, s.Text = rep.format, rep.code, m.Class, rep.area, rep.zone, rep.user, text
-	switch m.Kind {
-	case dc09.KindAlarm:
-		if m.Restore {
-			e.Body = &vigiev1.Event_AlarmRestored{AlarmRestored: &vigiev1.AlarmRestored{Signal: s}}
-		} else {
-			e.Body = &vigiev1.Event_AlarmRaised{AlarmRaised: &vigiev1.AlarmRaised{Signal: s}}
-		}
-	case dc09.KindFault:
-		if m.Restore {
-			e.Body = &vigiev1.Event_FaultRestored{FaultRestored: &vigiev1.FaultRestored{Signal: s}}
-		} else {
-			e.Body = &vigiev1.Event_FaultRaised{FaultRaised: &vigiev1.FaultRaised{Signal: s}}
-		}
-	case dc09.KindTamper:
-		e.Body = &vigiev1.Event_Tamper{Tamper: &vigiev1.Tamper{Signal: s, Restored: m.Restore}}
-	case dc09.KindBypass:
-		e.Body = &vigiev1.Event_ZoneInhibited{ZoneInhibited: &vigiev1.ZoneInhibited{Signal: s, Restored: m.Restore}}
-	case dc09.KindCancel:
-		e.Body = &vigiev1.Event_AlarmCancelled{AlarmCancelled: &vigiev1.AlarmCancelled{Signal: s}}
-	default:
-		setUserBody(e, s, m.Kind)
+	d.signal = d.signal[:0].text(signalFormat, rep.format).text(signalCode, rep.code).number(signalClass, uint64(m.Class)).
+		text(signalArea, rep.area).text(signalZone, rep.zone).text(signalUser, rep.user).sealed(signalText, text)
+	kind, ok := bodies[m.Kind]
+	if !ok {
+		panic("receiver: a kind of code without a body")
 	}
+	d.body = d.body[:0].message(1, d.signal)
+	for _, m := range kind.more {
+		d.body = d.body.number(m.field, m.value)
+	}
+	field := kind.field
+	if m.Restore {
+		field = kind.restored
+		d.body = d.body.flag(bodyRestored, m.Kind == dc09.KindBypass || m.Kind == dc09.KindTamper)
+	}
+	d.end(field, d.body)
 	return nil
 }
 
-// setUserBody covers arming, disarming and tests.
-func setUserBody(e *vigiev1.Event, s *vigiev1.Signal, kind dc09.Kind) {
-	armed := func(mode vigiev1.AreaMode, forced bool) {
-		e.Body = &vigiev1.Event_Armed{Armed: &vigiev1.Armed{Signal: s, Mode: mode, Forced: forced}}
+func (r *Receiver) verbatim(d *draft, f *dc09.Frame, rep *report, site uint64, fp ids.ID) error {
+	data, err := r.seal(d, site, vault.FieldData, fp, f.Data)
+	if err != nil {
+		return err
 	}
-	switch kind {
-	case dc09.KindArm:
-		armed(vigiev1.AreaMode_AREA_MODE_ARMED_FULL, false)
-	case dc09.KindArmPart:
-		armed(vigiev1.AreaMode_AREA_MODE_ARMED_PART, false)
-	case dc09.KindArmForced:
-		armed(vigiev1.AreaMode_AREA_MODE_ARMED_INHIBITED, true)
-	case dc09.KindDisarm, dc09.KindDisarmAfterAlarm:
-		e.Body = &vigiev1.Event_Disarmed{Disarmed: &vigiev1.Disarmed{Signal: s, AfterAlarm: kind == dc09.KindDisarmAfterAlarm}}
-	case dc09.KindTest, dc09.KindTestPeriodic:
-		e.Body = &vigiev1.Event_TestReceived{TestReceived: &vigiev1.TestReceived{Signal: s, Periodic: kind == dc09.KindTestPeriodic}}
-	default:
-		panic("receiver: a kind of code without a body")
+	d.body = d.body[:0].text(dataToken, f.Token).sealed(dataData, data)
+	extended, err := r.seal(d, site, vault.FieldExtendedData, fp, f.Extended)
+	if err != nil {
+		return err
 	}
-}
-
-func (r *Receiver) verbatim(e *vigiev1.Event, f dc09.Frame, rep report, fp ids.ID) error {
 	// The event has one place for a number, whatever it is of.
-	d := &vigiev1.DataReceived{Token: f.Token, Format: rep.format, Code: rep.code, Area: rep.area, Zone: cmp.Or(rep.zone, rep.user)}
-	var err error
-	if d.Data, err = r.seal(e.Site, vault.FieldData, fp, f.Data); err != nil {
-		return err
-	}
-	if d.ExtendedData, err = r.seal(e.Site, vault.FieldExtendedData, fp, f.Extended); err != nil {
-		return err
-	}
-	e.Body = &vigiev1.Event_DataReceived{DataReceived: d}
+	d.body = d.body.sealed(dataExtended, extended).
+		text(dataFormat, rep.format).text(dataCode, rep.code).text(dataArea, rep.area).text(dataZone, cmp.Or(rep.zone, rep.user))
+	d.end(bodyDataReceived, d.body)
 	return nil
 }

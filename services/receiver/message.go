@@ -175,19 +175,17 @@ func (r *Receiver) describeMessage(d *draft, m Message, w whereabouts, same ids.
 	if len(reports) == 0 {
 		reports = []Report{{}}
 	}
-	p := &d.panel
-	p.Reset()
-	p.Receiver, p.Boot, p.ReceiverNumber, p.Line = r.cfg.ID, r.appender.Boot(), m.ReceiverNumber, m.Line
-	p.Account, p.AccountAsSent, p.Path = ids.Account(m.Account), m.Account, m.Path
-	p.Transport, p.AddressClass, p.Token, p.Gateway = m.Transport, addressClass(m.From.Addr()), m.Format, m.Gateway
+	r.panelSource(d, &vigiev1.PanelSource{
+		ReceiverNumber: m.ReceiverNumber, Line: m.Line, AccountAsSent: m.Account, Path: m.Path,
+		Transport: m.Transport, AddressClass: addressClass(m.From.Addr()), Token: m.Format, Gateway: m.Gateway,
+	})
 	for i, rep := range reports {
 		fp := same
 		if i > 0 {
 			fp = m.fingerprint(w.site, i)
 		}
-		e := d.next(w.site, fp)
-		e.OccurredAtMs, e.DirectoryVersion = m.OccurredAtMS, w.version
-		if err := r.complete(d, dc09.Frame{Token: m.Format, Data: m.Data}, rep.report(), m.Raw); err != nil {
+		one := rep.report()
+		if err := r.add(d, &dc09.Frame{Token: m.Format, Data: m.Data}, &one, m.Raw, w, fp, m.OccurredAtMS); err != nil {
 			return err
 		}
 	}

@@ -223,22 +223,24 @@ func (r *Receiver) suspect(f dc09.Frame, raw []byte, w whereabouts, o origin, ki
 func (r *Receiver) appendSuspicion(f dc09.Frame, raw []byte, w whereabouts, o origin, kind vigiev1.Suspicion, repeated uint32) error {
 	// Its own kind of fingerprint: what the frame reports is another event.
 	fp := ids.Fingerprint(w.site, f.Sequence, "suspect/"+kind.String(), f.Data, f.Extended)
-	sealed, err := r.seal(w.site, vault.FieldRaw, fp, raw)
+	d := newDraft()
+	defer d.free()
+	sealed, err := r.seal(d, w.site, vault.FieldRaw, fp, raw)
 	if err != nil {
 		return fmt.Errorf("sealing the frame: %w", err)
 	}
-	d := newDraft()
-	defer d.free()
-	r.source(&d.panel, f, o)
-	e := d.next(w.site, fp)
-	e.Raw, e.DirectoryVersion = sealed, w.version
-	e.Body = &vigiev1.Event_TransmissionSuspect{TransmissionSuspect: &vigiev1.TransmissionSuspect{Suspicion: kind, Repeated: repeated}}
-	if err := d.add(); err != nil {
-		return err
-	}
+	r.source(d, &f, o)
+	suspicion(d, w, fp, sealed, kind, repeated)
 	return r.appender.AppendEvent(w.site, d.encoded, func(err error) {
 		if err != nil {
 			r.metrics.suspicionsUntold.Inc()
 		}
 	})
+}
+
+// suspicion encodes the event of a suspicion.
+func suspicion(d *draft, w whereabouts, fp ids.ID, raw *vigiev1.Sealed, kind vigiev1.Suspicion, repeated uint32) {
+	d.begin(w, fp, 0, raw)
+	d.body = d.body[:0].number(suspectSuspicion, uint64(kind)).number(suspectRepeated, uint64(repeated))
+	d.end(bodyTransmissionSuspect, d.body)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog/appender"
-	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/receiver/dc09"
 )
 
@@ -21,13 +20,12 @@ type origin struct {
 	door      answerer
 }
 
-// answerer is what a frame came in by. Its methods never block, and may be called
-// from any goroutine.
+// answerer is what a frame came in by. settle never blocks, and may be called from
+// any goroutine.
 type answerer interface {
-	// answer queues an answer to a source; the bytes may be used again once it returns.
-	answer(to netip.AddrPort, answer []byte)
-	// settled is called once a frame is answered or will not be.
-	settled()
+	// settle ends one frame of a source: with an answer to be queued, or with nil for
+	// none. The bytes may be used again once it returns.
+	settle(to netip.AddrPort, answer []byte)
 }
 
 // The window of the stamp: DC-09 5.5.1.9 as siadc09 1.0.1 has it.
@@ -46,7 +44,7 @@ const (
 // errSealing marks that the vault could not seal a frame.
 var errSealing = errors.New("sealing a frame")
 
-// take handles one frame. Nothing in it waits for Kafka. o.door.settled is called
+// take handles one frame. Nothing in it waits for Kafka. o.door.settle is called
 // exactly once. The bytes may be reused once take returns.
 func (r *Receiver) take(raw []byte, o origin) (bad bool) {
 	f, err := r.cfg.Tolerances.parse(raw)
@@ -90,7 +88,7 @@ func (r *Receiver) admit(f dc09.Frame, raw []byte, o origin, now time.Time) (bad
 	if f.Encrypted {
 		var ok bool
 		if f, q, ok = r.unlock(f, raw, w, o); !ok {
-			o.door.settled()
+			o.door.settle(o.remote, nil)
 			return true
 		}
 	} else if w.keyed && r.cfg.EncryptedOnly.Has(f.Line) {
@@ -121,7 +119,7 @@ func (r *Receiver) admit(f dc09.Frame, raw []byte, o origin, now time.Time) (bad
 		}
 		return false
 	}
-	r.takeEvents(f, raw, w, owed, now)
+	r.takeEvents(&f, raw, w, owed, now)
 	return false
 }
 
@@ -153,14 +151,14 @@ func (r *Receiver) judge(f dc09.Frame, raw []byte, w whereabouts, o origin, now 
 // refuse sets aside what gets no answer.
 func (r *Receiver) refuse(o origin, reason, detail string, raw []byte) (bad bool) {
 	r.rejects.add(o, reason, detail, raw)
-	o.door.settled()
+	o.door.settle(o.remote, nil)
 	return true
 }
 
 // silent leaves a frame without an answer, and counts it.
 func (r *Receiver) silent(o origin, reason string) {
 	r.metrics.silences.WithLabelValues(reason).Inc()
-	o.door.settled()
+	o.door.settle(o.remote, nil)
 }
 
 func inWindow(sentMS, nowMS int64) bool {
@@ -170,9 +168,8 @@ func inWindow(sentMS, nowMS int64) bool {
 
 // reply answers at once.
 func (r *Receiver) reply(o origin, answer []byte, kind string) {
-	o.door.answer(o.remote, answer)
 	r.metrics.answered(o.transport, kind)
-	o.door.settled()
+	o.door.settle(o.remote, answer)
 }
 
 // owed is an answer that a frame is owed. It is used again once it was given.
@@ -242,7 +239,7 @@ func silence(err error) string {
 
 // takeEvents appends what a frame reports: one record for each event in it. The
 // answer leaves when all are durable.
-func (r *Receiver) takeEvents(f dc09.Frame, raw []byte, w whereabouts, owed *owed, now time.Time) {
+func (r *Receiver) takeEvents(f *dc09.Frame, raw []byte, w whereabouts, owed *owed, now time.Time) {
 	extended := f.ExtendedWithoutPath()
 	same := ids.Fingerprint(w.site, f.Sequence, f.Token, f.Data, extended)
 	flight, entry := r.pending.enter(same, owed.o, owed.conclude, now)
@@ -282,12 +279,10 @@ func accountInside(f dc09.Frame) string {
 	return account
 }
 
-// seal seals a field of an event under its site's key; nil for nothing.
-func (r *Receiver) seal(site uint64, field string, fingerprint ids.ID, plain []byte) (*vigiev1.Sealed, error) {
-	if len(plain) == 0 {
-		return nil, nil
-	}
-	sealed, err := r.vault.Seal(vault.SiteKey(site), plain, vault.AAD(field, fingerprint[:]))
+// seal seals a field of an event under its site's key; nil for nothing. It is valid
+// until the draft's next one.
+func (r *Receiver) seal(d *draft, site uint64, field string, fingerprint ids.ID, plain []byte) (*vigiev1.Sealed, error) {
+	sealed, err := r.vault.SealSite(&d.sealing, site, field, fingerprint[:], plain)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSealing, err)
 	}

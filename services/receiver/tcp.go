@@ -246,28 +246,25 @@ func (r *Receiver) handlePiece(piece []byte, verdict dc09.Verdict, o origin, fra
 	return r.refuse(o, string(verdict.Reason()), verdict.String(), piece)
 }
 
-// answer queues an answer; a panel that does not take its answers loses them.
-func (s *session) answer(_ netip.AddrPort, b []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.answers >= answerQueue || s.deaf {
-		s.r.metrics.silences.WithLabelValues("answer-queue").Inc()
-		return
-	}
-	s.out = append(s.out, b...)
-	s.answers++
-	if !s.writing {
-		s.writing = true
-		go s.write()
-	}
-}
-
-func (s *session) settled() {
+// settle ends a frame; a panel that does not take its answers loses them.
+func (s *session) settle(_ netip.AddrPort, answer []byte) {
 	s.mu.Lock()
 	if s.unanswered == maxUnanswered {
 		s.changed.Broadcast()
 	}
 	s.unanswered--
+	switch {
+	case answer == nil:
+	case s.answers >= answerQueue, s.deaf:
+		s.r.metrics.silences.WithLabelValues("answer-queue").Inc()
+	default:
+		s.out = append(s.out, answer...)
+		s.answers++
+		if !s.writing {
+			s.writing = true
+			go s.write()
+		}
+	}
 	s.mu.Unlock()
 	s.flying.Done()
 }

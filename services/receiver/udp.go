@@ -157,23 +157,28 @@ func (d *door) work(queue <-chan datagram) {
 	}
 }
 
-// answer queues an answer; what comes faster than the system sends it is lost.
-func (d *door) answer(to netip.AddrPort, b []byte) {
+// settle ends a frame; answers that come faster than the system sends them are lost.
+func (d *door) settle(to netip.AddrPort, answer []byte) {
+	if answer != nil {
+		d.queue(to, answer)
+	}
+	d.flying.Done()
+}
+
+func (d *door) queue(to netip.AddrPort, answer []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.out.to) >= datagramAnswers {
 		d.r.metrics.silences.WithLabelValues("answer-queue").Inc()
 		return
 	}
-	d.out.bytes = append(d.out.bytes, b...)
+	d.out.bytes = append(d.out.bytes, answer...)
 	d.out.to = append(d.out.to, addressed{to, len(d.out.bytes)})
 	select {
 	case d.filled <- struct{}{}:
 	default: // told already
 	}
 }
-
-func (d *door) settled() { d.flying.Done() }
 
 // write sends answers until finish, and then what is queued.
 func (d *door) write() {

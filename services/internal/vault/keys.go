@@ -217,15 +217,15 @@ func newCache(limit int) *cache {
 	return &cache{limit: limit / 2, young: map[string]dataKey{}, old: map[string]dataKey{}}
 }
 
-func (c *cache) get(id string) (dataKey, bool) {
+func (c *cache) get(id []byte) (dataKey, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k, ok := c.young[id]; ok {
+	if k, ok := c.young[string(id)]; ok {
 		return k, true
 	}
-	k, ok := c.old[id]
+	k, ok := c.old[string(id)]
 	if ok {
-		c.store(id, k)
+		c.store(string(id), k)
 	}
 	return k, ok
 }
@@ -243,7 +243,7 @@ func (c *cache) store(id string, k dataKey) {
 	c.young[id] = k
 }
 
-func (c *cache) getNamed(name string) (dataKey, bool) { return c.get("=" + name) }
+func (c *cache) getNamed(name string) (dataKey, bool) { return c.get([]byte("=" + name)) }
 func (c *cache) putNamed(k dataKey)                   { c.put("="+k.name, k) }
 
 func (c *cache) clear() {

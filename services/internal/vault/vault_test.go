@@ -240,7 +240,7 @@ func TestCacheIsBounded(t *testing.T) {
 	if n := len(c.young) + len(c.old); n > 8 {
 		t.Errorf("%d keys cached, at most 8", n)
 	}
-	if _, ok := c.get("99"); !ok {
+	if _, ok := c.get([]byte("99")); !ok {
 		t.Error("the latest key is not cached")
 	}
 }
@@ -256,6 +256,38 @@ func BenchmarkSeal(b *testing.B) {
 	for b.Loop() {
 		if _, err := v.Seal("site/1", plain, aad); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What SealSite makes opens as what Seal makes does, and its room is used again.
+func TestSealSite(t *testing.T) {
+	v, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	var s Sealing
+	fingerprint := []byte("0123456789abcdef")
+	for site, text := range []string{"a", "a longer text", "short", ""} {
+		sealed, err := v.SealSite(&s, uint64(site), FieldText, fingerprint, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text == "" {
+			if sealed != nil {
+				t.Error("nothing was sealed into something")
+			}
+			continue
+		}
+		if sealed.GetKeyId() != SiteKey(uint64(site)) {
+			t.Errorf("sealed under %s", sealed.GetKeyId())
+		}
+		if got, err := v.Unseal(sealed, AAD(FieldText, fingerprint)); err != nil || string(got) != text {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+		if _, err := v.Unseal(sealed, AAD(FieldRaw, fingerprint)); err == nil {
+			t.Error("it opens as another field")
 		}
 	}
 }
