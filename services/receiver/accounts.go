@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/bits"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,41 +32,92 @@ type accounts struct {
 	once  sync.Once
 
 	mu    sync.RWMutex
-	sites map[string]binding // by ids.AccountKey
+	sites map[name]binding
+	// odd are bindings of what no frame can name, by ids.AccountKey.
+	odd map[string]binding
 }
 
 type binding struct{ site, version uint64 }
 
 func newAccounts(kafka eventlog.Config, log *slog.Logger) *accounts {
-	return &accounts{kafka: kafka, log: log, ready: make(chan struct{}), sites: map[string]binding{}}
+	return &accounts{kafka: kafka, log: log, ready: make(chan struct{}), sites: map[name]binding{}, odd: map[string]binding{}}
+}
+
+// name is an account of a line: the line in the upper 24 bits, below it the account as
+// a number of up to 16 digits between 1 and 36. Ten million accounts stand in the map
+// without a pointer that the garbage collector would follow.
+type name struct{ hi, lo uint64 }
+
+// maxNamed is the longest account that a name can hold.
+const maxNamed = 16
+
+// nameOf is false for what is no line, or no account of letters and digits.
+func nameOf(line uint32, account string) (n name, ok bool) {
+	if line >= 1<<24 || len(account) > maxNamed {
+		return n, false
+	}
+	for i := range len(account) {
+		var digit uint64
+		switch c := account[i]; {
+		case c >= '0' && c <= '9':
+			digit = uint64(c-'0') + 1
+		case c >= 'A' && c <= 'Z':
+			digit = uint64(c-'A') + 11
+		case c >= 'a' && c <= 'z':
+			digit = uint64(c-'a') + 11
+		default:
+			return n, false
+		}
+		over, lo := bits.Mul64(n.lo, 37)
+		var carry uint64
+		n.lo, carry = bits.Add64(lo, digit, 0)
+		n.hi = n.hi*37 + over + carry
+	}
+	n.hi |= uint64(line) << 40 // 37^16 is below 2^84
+	return n, true
 }
 
 // site finds the site of an account and the version of the binding. An account
 // that nobody bound has a site of its own, and version 0.
 func (a *accounts) site(line uint32, account string) (site, version uint64) {
-	var key [40]byte
-	k := strconv.AppendUint(key[:0], uint64(line), 10)
-	k = append(k, '/')
-	for i := range len(account) {
-		c := account[i]
-		if c >= 'a' && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		k = append(k, c)
-	}
+	n, ok := nameOf(line, account)
 	a.mu.RLock()
-	b, ok := a.sites[string(k)]
-	a.mu.RUnlock()
+	defer a.mu.RUnlock()
+	var b binding
+	if ok {
+		b, ok = a.sites[n]
+	} else {
+		b, ok = a.odd[ids.AccountKey(line, account)]
+	}
 	if ok {
 		return b.site, b.version
 	}
 	return ids.UndeclaredSite(line, account), 0
 }
 
+// set takes a binding over, or forgets it when it has no site; key as in the topic.
+func (a *accounts) set(key string, b binding) {
+	number, account, found := strings.Cut(key, "/")
+	line, err := strconv.ParseUint(number, 10, 32)
+	n, ok := nameOf(uint32(line), account)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch named := found && err == nil && ok; {
+	case named && b.site == 0:
+		delete(a.sites, n)
+	case named:
+		a.sites[n] = b
+	case b.site == 0:
+		delete(a.odd, key)
+	default:
+		a.odd[key] = b
+	}
+}
+
 func (a *accounts) count() int {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return len(a.sites)
+	return len(a.sites) + len(a.odd)
 }
 
 // run follows the topic until ctx ends. It fails when the topic is missing at
@@ -121,9 +174,7 @@ func (a *accounts) follow(ctx context.Context) error {
 // receiver that stops for it would lose every panel's alarms.
 func (a *accounts) apply(r *kgo.Record) {
 	if r.Value == nil {
-		a.mu.Lock()
-		delete(a.sites, string(r.Key))
-		a.mu.Unlock()
+		a.set(string(r.Key), binding{})
 		return
 	}
 	var b vigiev1.AccountBinding
@@ -131,7 +182,5 @@ func (a *accounts) apply(r *kgo.Record) {
 		a.log.Error("a binding of an account cannot be read; the account keeps what it had", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 		return
 	}
-	a.mu.Lock()
-	a.sites[string(r.Key)] = binding{site: b.GetSite(), version: b.GetVersion()}
-	a.mu.Unlock()
+	a.set(string(r.Key), binding{site: b.GetSite(), version: b.GetVersion()})
 }
