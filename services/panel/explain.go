@@ -15,10 +15,14 @@ func Explain(a Answer, lang string) string {
 		return fmt.Sprintf("%s%s : le message %04d de %s est écrit durablement dans le journal (%s, %d envoi(s)).", a.Kind, part(" ", sealedWord(a, "chiffré")), a.Sequence, who, a.Elapsed.Round(time.Millisecond), a.Tries)
 	case a.Kind == ACK || a.Kind == RSP:
 		return fmt.Sprintf("%s%s: message %04d of %s is durable in the log (%s, sent %d time(s)).", a.Kind, part(", ", sealedWord(a, "encrypted")), a.Sequence, who, a.Elapsed.Round(time.Millisecond), a.Tries)
+	case a.Kind == NAK && a.ReceiverClockMS == 0 && fr:
+		return fmt.Sprintf("NAK sans heure : le récepteur refuse le message de %s ; certains répondent ainsi pour un compte qu'ils ne connaissent pas.", who)
+	case a.Kind == NAK && a.ReceiverClockMS == 0:
+		return fmt.Sprintf("NAK without a clock: the receiver refuses the message of %s; some answer so for an account that they do not know.", who)
 	case a.Kind == NAK && fr:
-		return fmt.Sprintf("NAK : l'horodatage du message de %s est hors de la fenêtre du récepteur, dont l'horloge indique %s ; corriger l'heure et renvoyer.", who, clockText(a))
+		return fmt.Sprintf("NAK : l'horodatage du message de %s est hors de la fenêtre du récepteur, dont l'horloge indique %s ; corriger l'heure et renvoyer.", who, utc(a.ReceiverClockMS))
 	case a.Kind == NAK:
-		return fmt.Sprintf("NAK: the time stamp of the message of %s is outside the receiver's window; its clock says %s: correct the time and send again.", who, clockText(a))
+		return fmt.Sprintf("NAK: the time stamp of the message of %s is outside the receiver's window; its clock says %s: correct the time and send again.", who, utc(a.ReceiverClockMS))
 	case a.Kind == DUH && fr:
 		return fmt.Sprintf("DUH : le récepteur a compris la trame %04d de %s mais ne sait pas traiter ce format ; rien n'a été enregistré.", a.Sequence, who)
 	case a.Kind == DUH:
@@ -34,11 +38,4 @@ func sealedWord(a Answer, word string) string {
 		return word
 	}
 	return ""
-}
-
-func clockText(a Answer) string {
-	if a.ReceiverClockMS == 0 {
-		return "?"
-	}
-	return utc(a.ReceiverClockMS)
 }

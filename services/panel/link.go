@@ -98,7 +98,7 @@ func (t *Transmitter) read(l *link) {
 	var split dc09.Splitter
 	for {
 		n, err := l.conn.Read(buf)
-		if n > 0 {
+		if n > 0 && !t.deliverWord(buf[:n]) {
 			split.Write(buf[:n])
 			t.drain(&split)
 		}
@@ -144,9 +144,30 @@ func (t *Transmitter) deliver(f dc09.Frame, raw []byte) {
 	}
 	for x, w := range t.waiting {
 		if x.account == of || f.Account == "" && w.stamped {
-			w.offer(f, raw)
+			its := f
+			its.Line, its.Account = x.line, x.name
+			w.offer(its, raw)
 		}
 	}
+}
+
+// refusal is all that pysiaalarm says of an account in clear that it does not know.
+const refusal = `"NAK"`
+
+// deliverWord takes a refusal, which has no frame, for the answer to the one message
+// that waits; when more do, nobody knows whose it is.
+func (t *Transmitter) deliverWord(raw []byte) bool {
+	if string(raw) != refusal {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for x, w := range t.waiting {
+		if len(t.waiting) == 1 {
+			w.offer(dc09.Frame{Token: dc09.TokenNak, Line: x.line, Account: x.name, Sequence: x.sequence}, raw)
+		}
+	}
+	return true
 }
 
 // offer drops an answer that nobody has room for: it repeats one that waits.
