@@ -40,6 +40,8 @@ var sealed = []struct {
 		hex.EncodeToString([]byte("AAAAAAAAAAAAAAAA")), "Nri1/WA000", "", "16:04:02,07-09-2020", TokenSIA},
 	{"pysiaalarm's tests: a short pad", `76D80055"*NULL"0000R0L0#AAAB[B4BC8B40D0E6D959D6BEA78E88CC0B2155741A3C44FBB96D476A3E557CAD64D9`,
 		hex.EncodeToString([]byte("AAAAAAAAAAAAAAAA")), "", "", "18:24:52,07-05-2020", TokenNull},
+	{"the standard's example, quoted in ioBroker.sia's source without CRC and length, which are ours; its key was found by trying", `D9760084"*SIA-DCS"9876R579BDFL789ABC#12345A[209c9d400b655df7a26aecb6a887e7ee6ed8103217079aae7cbd9dd7551e96823263460f7ef0514864897ae9789534f1`,
+		strings.Repeat("0123456789ABCDEF", 2), "12345A|NFA129", "", "13:14:15,02-15-2006", TokenSIA},
 	{"siadc09's text: small letters in hexadecimal", `DE260072"*NULL"0000L0#000[242ff5e1d26993d8ca4a622f7d779a93096ef7ed9b5499dc13de23e1405a5764b58737251286f0d81da5134d1eebc238`,
 		"850cba22f7dd4f033405da83e4c5bae9", "", "", "03:07:43,09-22-2026", TokenNull},
 }

@@ -18,6 +18,10 @@ func binaryCRC(body string) string {
 
 // TestFramesOthersPublished: frames that two or more projects print alike, and ones
 // that panels in the field sent. Their CRCs and lengths are theirs.
+//
+// "The standard's example" is what sources of several hands print alike, with the same
+// numbers (9876, 579BDF, 789ABC, 12345A): nobody here has the paid text. The encrypted
+// one stands in crypt_test.go.
 func TestFramesOthersPublished(t *testing.T) {
 	for _, c := range []struct {
 		source, wire string
@@ -29,13 +33,13 @@ func TestFramesOthersPublished(t *testing.T) {
 		extended     string
 		stamp        string
 	}{
-		{"siadc09's text and a C# receiver's tests", `8C860043"SIA-DCS"9876R579BDFL789ABC#123456A[#123456A|NFA129][M1234567890AB]`,
+		{"the standard's example, in siadc09's text and a C# receiver's tests: a MAC address", `8C860043"SIA-DCS"9876R579BDFL789ABC#123456A[#123456A|NFA129][M1234567890AB]`,
 			TokenSIA, 0x579BDF, 0x789ABC, "123456A", "#123456A|NFA129", "[M1234567890AB]", ""},
-		{"pysiaalarm's tests and a Node receiver's text", `CE110032"SIA-DCS"9876R579BDFL789ABC#12345A[#12345A|NFA129]`,
+		{"the standard's example, in pysiaalarm's tests and a Node receiver's text", `CE110032"SIA-DCS"9876R579BDFL789ABC#12345A[#12345A|NFA129]`,
 			TokenSIA, 0x579BDF, 0x789ABC, "12345A", "#12345A|NFA129", "", ""},
 		{"pysiaalarm's tests", `87CD0037"ADM-CID"9876R579BDFL789ABC#12345A[#12345A|1110 00 129]`,
 			TokenCID, 0x579BDF, 0x789ABC, "12345A", "#12345A|1110 00 129", "", ""},
-		{"a C# receiver's tests", `DC530046"SIA-DCS"9876R579BDFL789ABC#12345A[#12345A|NFA129]_13:14:15,02-15-2006`,
+		{"the standard's example, in a C# receiver's tests: with a stamp", `DC530046"SIA-DCS"9876R579BDFL789ABC#12345A[#12345A|NFA129]_13:14:15,02-15-2006`,
 			TokenSIA, 0x579BDF, 0x789ABC, "12345A", "#12345A|NFA129", "", "13:14:15,02-15-2006"},
 		{"SIADC09Debugger: small letters in the length, one field three times", `7C37006b"SIA-DCS"0000RC0FFDL1234#080027E62A64[#080027E62A64|NHB0003][X115000][X115000][X115000]_13:53:11,06-22-2015`,
 			TokenSIA, 0xC0FFD, 0x1234, "080027E62A64", "#080027E62A64|NHB0003", "[X115000][X115000][X115000]", "13:53:11,06-22-2015"},
