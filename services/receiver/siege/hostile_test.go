@@ -3,6 +3,7 @@ package siege
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -105,7 +106,13 @@ func (w *ward) phase(attacker *process, l load, a attack) (r row) {
 		l.Name = a.Kind
 		attacker.tell("attack", []attack{a})
 	}
+	if *profiles != "" {
+		w.receiver.tell("cpu", filepath.Join(*profiles, strings.ReplaceAll(l.Name, " ", "-")+".cpu"))
+	}
 	w.panels.ask("send", l, &r.phase)
+	if *profiles != "" {
+		w.receiver.read(nil)
+	}
 	if attacker != nil {
 		var got []repelled
 		attacker.read(&got)

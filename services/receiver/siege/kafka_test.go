@@ -21,7 +21,7 @@ import (
 )
 
 // patience bounds what a test waits for; none waits that long when it passes.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // kafka is Apache Kafka on one node. Records are acknowledged once the kernel has
 // them: what is tried here are faults, not the power.

@@ -14,6 +14,7 @@ var (
 	panelsFlag = flag.Int("panels", 60, "good panels of the hostile load")
 	phaseFlag  = flag.Duration("phase", 1500*time.Millisecond, "length of each phase of the hostile load")
 	reportFlag = flag.String("report", "", "file for the hostile load's table, as Markdown")
+	profiles   = flag.String("profiles", "", "directory for where the receiver's processor time went, phase by phase")
 	holdFlag   = flag.Duration("hold", time.Second, "how long each fault of Kafka is held")
 	smallDisk  = flag.String("small-disk", "", "an empty file system of some 200 MB that is filled up")
 	soakFlag   = flag.Duration("soak", 0, "length of the soak; 0 is a short one that only shows that it works")
