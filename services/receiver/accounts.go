@@ -32,7 +32,7 @@ type accounts struct {
 	once  sync.Once
 
 	mu    sync.RWMutex
-	sites map[name]binding
+	sites bindings
 	// odd are bindings of what no frame can name, by ids.AccountKey.
 	odd map[string]binding
 }
@@ -40,12 +40,12 @@ type accounts struct {
 type binding struct{ site, version uint64 }
 
 func newAccounts(kafka eventlog.Config, log *slog.Logger) *accounts {
-	return &accounts{kafka: kafka, log: log, ready: make(chan struct{}), sites: map[name]binding{}, odd: map[string]binding{}}
+	return &accounts{kafka: kafka, log: log, ready: make(chan struct{}), odd: map[string]binding{}}
 }
 
 // name is an account of a line: the line in the upper 24 bits, below it the account as
-// a number of up to 16 digits between 1 and 36. Ten million accounts stand in the map
-// without a pointer that the garbage collector would follow.
+// a number of up to 16 digits between 1 and 36: nothing that the garbage collector
+// would follow.
 type name struct{ hi, lo uint64 }
 
 // maxNamed is the longest account that a name can hold.
@@ -85,7 +85,7 @@ func (a *accounts) site(line uint32, account string) (site, version uint64) {
 	defer a.mu.RUnlock()
 	var b binding
 	if ok {
-		b, ok = a.sites[n]
+		b, ok = a.sites.get(n)
 	} else {
 		b, ok = a.odd[ids.AccountKey(line, account)]
 	}
@@ -104,9 +104,9 @@ func (a *accounts) set(key string, b binding) {
 	defer a.mu.Unlock()
 	switch named := found && err == nil && ok; {
 	case named && b.site == 0:
-		delete(a.sites, n)
+		a.sites.delete(n)
 	case named:
-		a.sites[n] = b
+		a.sites.set(n, b)
 	case b.site == 0:
 		delete(a.odd, key)
 	default:
@@ -117,7 +117,7 @@ func (a *accounts) set(key string, b binding) {
 func (a *accounts) count() int {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return len(a.sites) + len(a.odd)
+	return a.sites.n + len(a.odd)
 }
 
 // run follows the topic until ctx ends. It fails when the topic is missing at

@@ -1,6 +1,8 @@
 package receiver
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,5 +60,70 @@ func TestBindingsComeAndGo(t *testing.T) {
 		if site, version := a.site(3, account); site != ids.UndeclaredSite(3, account) || version != 0 {
 			t.Errorf("%q after its tombstone: site %d, version %d", account, site, version)
 		}
+	}
+}
+
+// The table does what a map does.
+func TestBindingsAreAMap(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		table, model := new(bindings), map[name]binding{}
+		accounts := rapid.SliceOfN(rapid.StringMatching(`[0-3]{0,3}`), 1, 200).Draw(rt, "accounts")
+		for i, account := range accounts {
+			n, _ := nameOf(uint32(i%2), account)
+			if rapid.IntRange(0, 3).Draw(rt, "delete") == 0 {
+				table.delete(n)
+				delete(model, n)
+			} else {
+				to := binding{site: uint64(i + 1), version: uint64(i)}
+				table.set(n, to)
+				model[n] = to
+			}
+			if table.n != len(model) {
+				rt.Fatalf("%d accounts, want %d", table.n, len(model))
+			}
+		}
+		for i, account := range accounts {
+			n, _ := nameOf(uint32(i%2), account)
+			got, ok := table.get(n)
+			if want, known := model[n]; got != want || ok != known {
+				rt.Fatalf("%q: %v, %v, want %v, %v", account, got, ok, want, known)
+			}
+		}
+	})
+}
+
+// BenchmarkSiteOfAccount: axis is the number of accounts; the baseline is a map in the
+// same run.
+func BenchmarkSiteOfAccount(b *testing.B) {
+	for _, n := range []int{10_000, 1_000_000} {
+		table, baseline := newAccounts(eventlog.Config{}, nil), map[string]binding{}
+		said := make([]string, 4096)
+		for i := range n {
+			line, account := accountNumber(i)
+			table.set(ids.AccountKey(line, account), binding{site: uint64(i + 1)})
+			baseline[account] = binding{site: uint64(i + 1)}
+			if every := n / len(said); i%every == 0 && i/every < len(said) {
+				said[i/every] = account
+			}
+		}
+		b.Run(fmt.Sprintf("accounts=%d/table", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := range b.N {
+				account := said[i%len(said)]
+				at, _ := strconv.ParseUint(account, 16, 32)
+				if site, _ := table.site(uint32(at%4), account); site != at+1 {
+					b.Fatalf("account %s is of site %d", account, site)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("accounts=%d/map", n), func(b *testing.B) {
+			for i := range b.N {
+				account := said[i%len(said)]
+				at, _ := strconv.ParseUint(account, 16, 32)
+				if baseline[account].site != at+1 {
+					b.Fatal("not found")
+				}
+			}
+		})
 	}
 }
