@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/console/transmissions"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/warehouse"
 )
@@ -40,19 +41,25 @@ type Deps struct {
 	Warehouse *warehouse.DB
 	// Now is the wall clock that ages are shown against.
 	Now func() time.Time
+	// Vault and Frames open and explain what panels sent.
+	Vault  transmissions.Vault
+	Frames transmissions.Frames
 	// Explain says a detection in one sentence, in "fr" or "en".
 	Explain func(d *vigiev1.Detection, lang string) string
 }
 
 // Console is the read side.
 type Console struct {
-	cfg     Config
-	deps    Deps
-	model   *model
-	ring    *ring
-	flow    *flow
-	metrics *metrics
-	page    *page
+	cfg      Config
+	deps     Deps
+	model    *model
+	ring     *ring
+	flow     *flow
+	metrics  *metrics
+	page     *page
+	accounts *accounts
+	sender   *transmissions.Reader
+	lookings chan struct{}
 	// latest figures of the pipeline.
 	latest  atomic.Pointer[Pipeline]
 	streams atomic.Int64
@@ -83,7 +90,11 @@ func New(cfg Config, deps Deps) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Console{cfg: cfg, deps: deps, ring: newRing(ringSize), flow: newFlow(), page: p, turns: make(chan struct{}, maxQueries), ready: make(chan struct{})}
+	c := &Console{
+		cfg: cfg, deps: deps, ring: newRing(ringSize), flow: newFlow(), page: p, turns: make(chan struct{}, maxQueries), ready: make(chan struct{}),
+		accounts: newAccounts(), lookings: make(chan struct{}, maxLookings),
+		sender: transmissions.New(transmissions.Deps{Log: deps.Log, Kafka: deps.Kafka, Vault: deps.Vault, Frames: deps.Frames, Now: deps.Now}),
+	}
 	c.sources = map[string]byte{}
 	for name, letter := range letters {
 		c.sources[deps.Kafka.Topic(name)] = letter
@@ -103,6 +114,7 @@ func (c *Console) Run(ctx context.Context) error {
 	g.Go(func() error { return c.followEvents(ctx) })
 	g.Go(func() error { return c.findPolicy(ctx) })
 	g.Go(func() error { return c.sample(ctx) })
+	g.Go(func() error { return c.accounts.follow(ctx, c) })
 	return g.Wait()
 }
 
@@ -118,4 +130,5 @@ func Register(api huma.API, c *Console) {
 	c.registerStream(api)
 	c.registerDashboards(api)
 	c.registerQueries(api)
+	c.registerTransmissions(api)
 }

@@ -21,6 +21,8 @@ type metrics struct {
 	records *prometheus.CounterVec
 	rebuilt prometheus.Counter
 	queries *prometheus.HistogramVec
+	// lookings are readings of what panels sent.
+	lookings prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer, c *Console) (*metrics, error) {
@@ -32,12 +34,13 @@ func newMetrics(reg prometheus.Registerer, c *Console) (*metrics, error) {
 		rebuilt: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_console_rebuilds_total", Help: "Times that the read model was built again from the start."}),
 		queries: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "vigie_console_query_duration_seconds", Help: "Time of a named query in ClickHouse, by query and result.", Buckets: []float64{.005, .025, .1, .5, 2.5, 10}}, []string{"query", "result"}),
 	}
+	m.lookings = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vigie_console_transmissions_duration_seconds", Help: "Time to read what a panel sent out of the log.", Buckets: []float64{.025, .1, .25, .5, 1, 2, 4}})
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "vigie_console_" + name, Help: help}, value)
 	}
 	seconds := func(ms int64) float64 { return float64(ms) / 1000 }
 	for _, x := range []prometheus.Collector{
-		m.streams, m.dropped, m.resets, m.records, m.rebuilt, m.queries,
+		m.streams, m.dropped, m.resets, m.records, m.rebuilt, m.queries, m.lookings,
 		gauge("sites", "Sites in the read model.", func() float64 { return float64(c.model.siteCount()) }),
 		// The pipeline seen from its end: these stand also when no processor is left to tell.
 		gauge("pipeline_lag_records", "Records of vigie.events written and not yet folded, by what the topics say.", func() float64 { return float64(c.latest.Load().LagRecords) }),

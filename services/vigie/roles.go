@@ -15,6 +15,7 @@ import (
 	"github.com/open-vigie/vigie/services/internal/httpserver"
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
 	"github.com/open-vigie/vigie/services/internal/vault"
+	"github.com/open-vigie/vigie/services/panel"
 	"github.com/open-vigie/vigie/services/processor"
 	"github.com/open-vigie/vigie/services/processor/snapshot"
 	"github.com/open-vigie/vigie/services/receiver/httpin"
@@ -106,7 +107,7 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 		return nil, err
 	}
 	view, err := console.New(console.Config{},
-		console.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("console"), Warehouse: history, Now: time.Now, Explain: alarm.Explain})
+		console.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("console"), Warehouse: history, Now: time.Now, Explain: alarm.Explain, Vault: keys, Frames: panel.Interpreter{}})
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net"
+	"net/http"
+	"net/http/cookiejar"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -142,5 +146,100 @@ func TestDecodeReadsACapture(t *testing.T) {
 	}
 	if strings.Contains(strings.ToUpper(got+lines), secret) {
 		t.Error("the key is in the output")
+	}
+}
+
+// TestWhatAnAccountSentAsDocumented: on a whole centre, a panel's alarm, a poll and a
+// damaged frame are told by the documented command, with nothing personal; a person
+// who signed in sees the frames too.
+func TestWhatAnAccountSentAsDocumented(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Fatal("curl is not installed: run `make setup`")
+	}
+	in := newInstallation(t, "--ephemeral")
+	in.start()
+	to := []string{"--to", in.DC09.UDP, "--account", "1234"}
+	sent := said(t, "", append([]string{"receiver", "send", "alarm", "--zone", "012", "--text", "Salon"}, to...)...)
+	if !strings.Contains(sent, "#1234|NBA012^Salon^") || !strings.Contains(sent, "is durable in the log") {
+		t.Errorf("send says %s", sent)
+	}
+	var last struct {
+		Answer string
+		MS     float64
+	}
+	lines := strings.Split(strings.TrimSpace(said(t, "", append([]string{"panel", "send", "poll", "--repeat", "3", "--every", "10ms", "--json"}, to...)...)), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || len(lines) != 3 || last.Answer != "ACK" || last.MS <= 0 {
+		t.Errorf("%v: %q", err, lines)
+	}
+	damaged(t, in.DC09.UDP)
+
+	commands := shell(t, "integrator.md", "What an account sent")
+	if len(commands) != 1 {
+		t.Fatalf("%d commands", len(commands))
+	}
+	var answer string
+	told := eventually(startPatience, func() bool { // a beat with the polls comes after their ACKs at the latest, the rejected one when it comes
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", commands[0])
+		cmd.Env = append(os.Environ(), "VIGIE="+in.Console.URL, "TOKEN="+in.Console.Token)
+		out, err := cmd.CombinedOutput()
+		answer = string(out)
+		return err == nil && strings.Contains(answer, `"reason":"bad-crc"`) && strings.Contains(answer, `"count":3`)
+	})
+	for _, want := range []string{`"kind":"alarm-raised","class":"intrusion","format":"SIA","code":"BA"`, `"zone":"012"`, `"raw_missing":"not-shown"`, `"polls":[{"path":1,"count":3`} {
+		if !told || !strings.Contains(answer, want) {
+			t.Errorf("%s is missing in %s", want, answer)
+		}
+	}
+	if strings.Contains(answer, "Salon") {
+		t.Errorf("a token is told a text: %s", answer)
+	}
+	shown := in.askSignedIn(t, "/api/v1/accounts/1234/transmissions")
+	for _, want := range []string{`"raw":"\\n`, "#1234|NBA012^Salon^", `"text":"Salon"`, "alarme, intrusion, zone 012"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("%s is missing in %s", want, shown)
+		}
+	}
+	if got := in.ask(t, "/api/v1/accounts/99AA/transmissions"); !strings.Contains(got, "vigie receiver send poll --account 99AA") {
+		t.Errorf("an unknown account: %s", got)
+	}
+	if log := in.out.String(); strings.Contains(log, "Salon") {
+		t.Errorf("what was looked at stands in the log: %s", log)
+	}
+}
+
+// askSignedIn is a GET of a person who opened the login link.
+func (in *installationUnderTest) askSignedIn(t *testing.T, path string) string {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Jar: jar}
+	var body []byte
+	for _, url := range []string{in.Console.Login, in.Console.URL + path} {
+		res, err := client.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err = io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", url, res.Status, err)
+		}
+	}
+	return string(body)
+}
+
+// damaged sends a frame whose CRC is wrong; nobody answers it.
+func damaged(t *testing.T, to string) {
+	t.Helper()
+	conn, err := net.Dial("udp", to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("\n0EF20013\"NULL\"0000L0#1234[]\r")); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -43,6 +43,8 @@ const (
 	WarehouseAway   = "warehouse-away"
 	QueryTooLong    = "query-too-long"
 	NoSuchQuery     = "no-such-query"
+	NoSuchAccount   = "no-such-account"
+	LogSlow         = "log-slow"
 	EventsRefused   = "events-refused"
 	EventsUnsure    = "events-not-durable"
 )
@@ -70,6 +72,8 @@ var catalogue = map[string]kind{
 	WarehouseAway:   of(503, "ClickHouse does not answer", "ClickHouse ne répond pas", "Alarms are not concerned: the log keeps them. The log of the console says why; ask again when ClickHouse is back.", "Les alarmes ne sont pas concernées : le journal les conserve. Le journal de la console en donne la cause ; redemandez quand ClickHouse est revenu."),
 	QueryTooLong:    of(503, "The query takes too long", "La requête dure trop longtemps", "Ask for a shorter range of time or wider buckets.", "Demandez une période plus courte ou des intervalles plus larges."),
 	NoSuchQuery:     of(404, "No query has this name", "Aucune requête ne porte ce nom", "GET /api/v1/queries lists them.", "GET /api/v1/queries en donne la liste."),
+	NoSuchAccount:   of(404, "Nothing came from this account", "Rien n'est arrivé de ce compte", "Check account and line as the panel has them: zeros before an account count. What could not be read at all names no account.", "Vérifiez le compte et la ligne tels que la centrale les a : les zéros en tête comptent. Ce qui était illisible ne porte aucun compte."),
+	LogSlow:         of(503, "The log does not answer in time", "Le journal ne répond pas à temps", "Alarms are not concerned. Ask for a shorter time, or again in a few seconds.", "Les alarmes ne sont pas concernées. Demandez une période plus courte, ou redemandez dans quelques secondes."),
 	EventsRefused:   of(422, "No event was taken", "Aucun événement n'a été pris", "Correct what errors names; sent again as it is, it is refused again. What was sent is kept, sealed, for the administrator.", "Corrigez ce que errors indique ; renvoyé tel quel, ce sera refusé de nouveau. Ce qui a été envoyé est conservé, scellé, pour l'administrateur."),
 	EventsUnsure:    of(503, "The log did not confirm every event", "Le journal n'a pas confirmé tous les événements", "Send the same request again after Retry-After seconds: what the log has already takes effect once.", "Renvoyez la même requête après Retry-After secondes : ce que le journal a déjà ne compte qu'une fois."),
 	ReadModelBehind: of(503, "The console is still reading the log", "La console relit encore le journal", "Try again in a few seconds.", "Réessayez dans quelques secondes."),
