@@ -68,7 +68,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		answers:            tallyOf(countBy("answers_total", "Answers given, by transport and kind.", "transport", "answer"), transports*len(answerKinds)),
 		rejected:           countBy("rejected_total", "Pieces set aside, by transport and reason.", "transport", "reason"),
 		silences:           countBy("silences_total", "Frames left without an answer, by reason.", "reason"),
-		closed:             countBy("connections_closed_total", "TCP connections ended, by reason.", "reason"),
+		closed:             countBy("connections_closed_total", "TCP connections ended, by reason: peer, idle, stalled, bad-frames, write, stopped, gave-way (silent, and its place was needed).", "reason"),
 		joined:             count("joined_total", "Retransmissions that joined an append under way."),
 		repeated:           count("repeated_total", "Retransmissions over UDP that got the same answer again."),
 		taken:              tallyOf(countBy("taken_total", "Frames taken in, by line (0 to F, or other), path, account (known, or new: nobody declared it) and cipher (clear, aes, or gateway: what relayed it answers for it).", "line", "path", "account", "cipher"), lineCount*pathCount*len(accountsAre)*len(ciphers)),

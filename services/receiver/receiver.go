@@ -45,7 +45,8 @@ type Config struct {
 	// version 2, and have the source that it names.
 	Proxies []netip.Prefix
 
-	// MaxConnections over TCP at a time (10,000).
+	// MaxConnections over TCP at a time (10,000). Past it a new one takes the place of
+	// the oldest on which no whole frame came yet.
 	MaxConnections int
 	// Idle ends a TCP connection on which nothing comes (1 h); FirstByte one on
 	// which nothing has come yet (30 s); Stall one whose frame is not complete
@@ -267,9 +268,9 @@ func (r *Receiver) serve(ctx, base context.Context, d doors) error {
 	var open sync.WaitGroup
 	r.inputs.set(true)
 	open.Go(func() { r.closeInputs(stop) })
-	room := make(chan struct{}, r.cfg.MaxConnections)
+	all := newSeats(r.cfg.MaxConnections)
 	for _, e := range d.streams {
-		open.Go(func() { r.serveTCP(stop, e, room) })
+		open.Go(func() { r.serveTCP(stop, e, all) })
 	}
 	if d.udp != nil {
 		open.Go(func() { r.serveUDP(stop, d.udp) })

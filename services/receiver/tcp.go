@@ -26,9 +26,8 @@ type entrance struct {
 	secure *tls.Config
 }
 
-// serveTCP accepts until stop ends, and then waits for its sessions. room bounds
-// the connections of all entrances.
-func (r *Receiver) serveTCP(stop context.Context, ln entrance, room chan struct{}) {
+// serveTCP accepts until stop ends, and then waits for its sessions.
+func (r *Receiver) serveTCP(stop context.Context, ln entrance, all *seats) {
 	defer context.AfterFunc(stop, func() { _ = ln.Close() })() // ends Accept; nothing to lose
 	frames := r.appender.Listener(transportName(ln.transport))
 	var sessions sync.WaitGroup
@@ -49,25 +48,24 @@ func (r *Receiver) serveTCP(stop context.Context, ln entrance, room chan struct{
 			}
 			continue
 		}
-		select {
-		case room <- struct{}{}:
-		default:
+		seat := all.enter(conn)
+		if seat == nil {
 			_ = conn.Close() // the bound holds; the panel tries again or uses its other path
 			r.metrics.refusedConnections.WithLabelValues("room").Inc()
 			continue
 		}
 		sessions.Go(func() {
-			defer func() { <-room }()
-			r.serveConn(stop, conn, ln, frames)
+			defer seat.leave()
+			r.serveConn(stop, conn, ln, frames, seat)
 		})
 	}
 }
 
 // serveConn serves one connection whose source has not its share of them yet.
-func (r *Receiver) serveConn(stop context.Context, conn net.Conn, ln entrance, frames *appender.Listener) {
+func (r *Receiver) serveConn(stop context.Context, conn net.Conn, ln entrance, frames *appender.Listener, seat *seat) {
 	conn, why := r.greet(stop, conn, ln.secure)
 	s := r.newSession(conn, frames)
-	s.transport = ln.transport
+	s.transport, s.seat = ln.transport, seat
 	from := s.remote.Addr()
 	if why == "" {
 		why = r.limits.connect(from)
@@ -95,7 +93,10 @@ type session struct {
 	frames    *appender.Listener
 	split     dc09.Splitter
 	bad       int
-	flying    sync.WaitGroup
+	// seat among all connections; proven once a whole frame came.
+	seat   *seat
+	proven bool
+	flying sync.WaitGroup
 	// abort ends reading when answers cannot be written.
 	abort context.CancelFunc
 
@@ -211,6 +212,9 @@ func (s *session) drain(ctx context.Context) (pieces int, more bool) {
 		s.flying.Add(1)
 		if s.handle(piece, verdict) {
 			s.bad++
+		} else if !s.proven {
+			s.proven = true
+			s.seat.prove()
 		}
 		if s.bad >= maxBadFrames {
 			s.r.metrics.closed.WithLabelValues("bad-frames").Inc()
@@ -277,8 +281,11 @@ func (s *session) ended(ctx context.Context, err error) {
 	}
 	reason := "peer"
 	timeout := errors.Is(err, os.ErrDeadlineExceeded)
-	if timeout {
+	switch {
+	case timeout:
 		reason = "idle"
+	case errors.Is(err, net.ErrClosed):
+		reason = "gave-way"
 	}
 	if piece, verdict, ok := s.split.Flush(); ok {
 		if timeout {
