@@ -98,10 +98,20 @@ func (l *lab) config(prefix string) eventlog.Config {
 	return eventlog.Config{Brokers: []string{l.kafka.Addr()}, TopicPrefix: prefix}
 }
 
+// provision makes the topics. That of site states is not compacted here: every
+// output is to be compared, and times of the past make the cleaner take some.
 func (l *lab) provision(ctx context.Context, prefix string) error {
 	_, err := eventlog.Provision(ctx, l.config(prefix), eventlog.Options{
 		Partitions: int32(l.o.Partitions), Local: true, Durability: broker.Process,
 	})
+	if err != nil {
+		return err
+	}
+	whole := "delete"
+	done, err := l.adm.AlterTopicConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "cleanup.policy", Value: &whole}}, prefix+topics.SiteStates)
+	if err == nil {
+		_, err = done.On(prefix+topics.SiteStates, func(r *kadm.AlterConfigsResponse) error { return r.Err })
+	}
 	return err
 }
 

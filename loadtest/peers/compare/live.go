@@ -21,15 +21,21 @@ const (
 	lastOutput = 30 * time.Second
 )
 
-// feedLive appends a history as it happens and says by how much it was late, at most.
-func (l *lab) feedLive(ctx context.Context, prefix string, form supervision.Form) (supervision.Injected, time.Duration, error) {
+// feedLive appends a history as it happens and says by how much it was late, at
+// most. It calls warm when half of it is over: a JVM compiles until then.
+func (l *lab) feedLive(ctx context.Context, prefix string, form supervision.Form, warm func(supervision.Injected)) (supervision.Injected, time.Duration, error) {
 	h := supervision.NewHistory(supervision.Spec{
 		Seed: l.o.Seed, Sites: int(float64(l.o.LiveRate) / heartbeatsPerSite), Partitions: int32(l.o.Partitions),
 		StartMS: time.Now().UnixMilli(), Duration: l.o.LiveFor, Form: form, ArmChance: liveArming,
 	})
 	promise := kgo.AbortingFirstErrPromise(l.cl)
 	var worst time.Duration
+	half := time.Now().Add(l.o.LiveFor / 2)
 	for step := h.Next(); step != nil; step = h.Next() {
+		if warm != nil && time.Now().After(half) {
+			warm(h.Injected())
+			warm = nil
+		}
 		for _, r := range step {
 			wait := time.Until(r.Timestamp)
 			worst = max(worst, -wait)
@@ -95,6 +101,13 @@ func (w *watcher) run(ctx context.Context, states string) {
 			}
 		})
 	}
+}
+
+// forget what was measured so far.
+func (w *watcher) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.times = w.times[:0]
 }
 
 // await waits for as many changes of mode.

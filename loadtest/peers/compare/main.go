@@ -36,6 +36,9 @@ type Options struct {
 	// Sides are "vigie" and the stores of the peer: "packed", "memory", "rocksdb".
 	Sides []string `json:"sides"`
 	Forms []string `json:"forms"`
+	// KillAt is the share of the log at which each side is killed and begun again;
+	// 0 for not. Its figures then are those of the second process alone.
+	KillAt float64 `json:"kill_at"`
 	// LiveRate is the heartbeats a second at which latency is measured, 0 for not;
 	// LiveFor how long.
 	LiveRate int           `json:"live_rate"`
@@ -77,6 +80,7 @@ func parse(args []string) (Options, error) {
 	f.DurationVar(&o.CommitEvery, "commit", 100*time.Millisecond, "commit interval of both sides")
 	sides := f.String("sides", "vigie,packed,memory,rocksdb", "who runs: vigie, and the peer by its stores")
 	forms := f.String("forms", "records,beats", "forms of heartbeats in the log")
+	f.Float64Var(&o.KillAt, "kill-at", 0, "share of the log at which each side is killed, as by kill -9, and begun again; for tests")
 	f.IntVar(&o.LiveRate, "live-rate", 2000, "heartbeats a second while latency is measured; 0 for not")
 	f.DurationVar(&o.LiveFor, "live-for", 30*time.Second, "how long latency is measured")
 	peer := f.String("peer-args", "", "more arguments of the peer, separated by spaces")

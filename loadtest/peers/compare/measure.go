@@ -34,8 +34,17 @@ func (l *lab) measure(ctx context.Context, h *fed, name string, turn int) (*Run,
 		return nil, nil, err
 	}
 	defer func() { s.stop() }()
+	if l.o.KillAt > 0 {
+		if err := l.follow(ctx, s, h, &Run{}, l.o.KillAt); err != nil {
+			return nil, nil, err
+		}
+		s.kill()
+		if s, err = l.begin(ctx, name, h.prefix); err != nil {
+			return nil, nil, err
+		}
+	}
 	run := &Run{Side: name, Form: h.Form, Turn: turn + 1}
-	if err := l.follow(ctx, s, h, run); err != nil {
+	if err := l.follow(ctx, s, h, run, 1); err != nil {
 		return nil, nil, err
 	}
 	run.StateBytes, run.TopicBytes = sizeOf(s.stateDir), l.bytes(ctx, append(s.changelogs, s.outputs...)...)
@@ -73,8 +82,8 @@ func (l *lab) beginFresh(ctx context.Context, name, prefix string) (*side, error
 	return s, err
 }
 
-// follow waits until a side has committed the whole history.
-func (l *lab) follow(ctx context.Context, s *side, h *fed, run *Run) error {
+// follow waits until a side has committed a share of the history, 1 for the whole.
+func (l *lab) follow(ctx context.Context, s *side, h *fed, run *Run, until float64) error {
 	brokerBefore, err := cpu(l.kafka.Pid())
 	if err != nil {
 		return err
@@ -85,7 +94,7 @@ func (l *lab) follow(ctx context.Context, s *side, h *fed, run *Run) error {
 	}
 	var atWarm time.Duration
 	done, moved := int64(0), time.Now()
-	for done < total {
+	for float64(done) < until*float64(total) {
 		if err := pause(ctx, sampleEvery); err != nil {
 			return err
 		}
@@ -182,12 +191,12 @@ func (l *lab) live(ctx context.Context, form supervision.Form, name string) (*La
 		return nil, err
 	}
 	defer w.close()
-	before, err := cpu(s.cmd.Process.Pid)
-	if err != nil {
-		return nil, err
-	}
-	start := time.Now()
-	injected, late, err := l.feedLive(ctx, prefix, form)
+	start, before, already := time.Now(), time.Duration(0), uint64(0)
+	injected, late, err := l.feedLive(ctx, prefix, form, func(half supervision.Injected) {
+		w.forget()
+		start, already = time.Now(), half.Events()
+		before, _ = cpu(s.cmd.Process.Pid) // that it has ended shows below
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -199,5 +208,5 @@ func (l *lab) live(ctx context.Context, form supervision.Form, name string) (*La
 	if err := w.await(ctx, int(injected.ModeChanges)); err != nil {
 		return nil, err
 	}
-	return w.latency(injected.Events(), took, after-before, late), nil
+	return w.latency(injected.Events()-already, took, after-before, late), nil
 }
