@@ -44,7 +44,7 @@ func TestTolerancesAreOfTheirLine(t *testing.T) {
 				seq++
 				send(t, conn, ofLine(kind, on, seq))
 				if on == line || kind == "" {
-					expect(t, conn, ackOfLine(on, seq))
+					expect(t, conn, ackOfLine(on, seq, kind))
 					continue
 				}
 				// Behind what gets no answer, the next frame of the connection does.
@@ -59,15 +59,16 @@ func TestTolerancesAreOfTheirLine(t *testing.T) {
 	}
 }
 
-func ackOfLine(line, seq int) string {
-	return string(dc09.AppendACK(nil, dc09.Frame{Sequence: uint32(seq), Line: uint32(line), Account: "1234"}))
+// ackOfLine has two bytes of CRC for who writes two.
+func ackOfLine(line, seq int, kind string) string {
+	return string(dc09.AppendACK(nil, dc09.Frame{Sequence: uint32(seq), Line: uint32(line), Account: "1234", BinaryCRC: kind == "two bytes of CRC"}))
 }
 
 func expectAfterSilence(t *testing.T, conn net.Conn, line int, seq *int) {
 	t.Helper()
 	*seq++
 	send(t, conn, ofLine("", line, *seq))
-	expect(t, conn, ackOfLine(line, *seq))
+	expect(t, conn, ackOfLine(line, *seq, ""))
 }
 
 // TestUnstampedCipherOfItsLine: a report without a stamp, encrypted, opens only where

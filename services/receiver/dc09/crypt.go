@@ -89,7 +89,7 @@ func AppendSealed(dst []byte, f Frame, key *Key, pad Pad) ([]byte, error) {
 	if n := len(out) + 1 - start; n > MaxFrame {
 		return dst, fmt.Errorf("frame %04d of #%s: %d bytes when encrypted, at most %d", f.Sequence, f.Account, n, MaxFrame)
 	}
-	return finish(out, start), nil
+	return finish(out, start, f.BinaryCRC), nil
 }
 
 // padByte keeps the pad free of what ends it.

@@ -168,7 +168,7 @@ func TestSealedRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := Parse(wire[len("before"):], Options{})
+		f, err := Parse(wire[len("before"):], Options{BinaryCRC: true})
 		if reasonOf(err) != ReasonEncrypted {
 			t.Fatalf("%q: %v", wire, err)
 		}

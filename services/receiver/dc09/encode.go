@@ -71,7 +71,7 @@ func appendFrame(dst []byte, f Frame) []byte {
 	start := len(dst)
 	dst = appendHeader(dst, f, false)
 	dst = appendContent(dst, f)
-	return finish(dst, start)
+	return finish(dst, start, f.BinaryCRC)
 }
 
 // appendHeader writes all up to the first bracket; finish fills in CRC and length.
@@ -105,7 +105,7 @@ func appendContent(dst []byte, f Frame) []byte {
 }
 
 // finish writes CRC and length of what follows them, and the CR.
-func finish(dst []byte, start int) []byte {
+func finish(dst []byte, start int, binary bool) []byte {
 	body := dst[start+9:]
 	crc, n := CRC(body), len(body)
 	for i := range 4 {
@@ -113,6 +113,10 @@ func finish(dst []byte, start int) []byte {
 	}
 	for i := range 3 {
 		dst[start+6+i] = hexDigits[n>>(8-4*i)&0xF]
+	}
+	if binary {
+		dst[start+1], dst[start+2] = byte(crc>>8), byte(crc)
+		dst = append(dst[:start+3], dst[start+5:]...)
 	}
 	return append(dst, '\r')
 }
@@ -166,6 +170,6 @@ func AppendSealedACK(dst []byte, request Frame, key *Key, pad Pad, nowMS int64) 
 func Answer(token string, request Frame) Frame {
 	return Frame{
 		Token: token, Sequence: request.Sequence, Receiver: request.Receiver,
-		HasReceiver: request.HasReceiver, Line: request.Line, Account: request.Account,
+		HasReceiver: request.HasReceiver, Line: request.Line, Account: request.Account, BinaryCRC: request.BinaryCRC,
 	}
 }

@@ -93,6 +93,9 @@ type Frame struct {
 	Extended []byte
 	// SentAtMS is the frame's own stamp, Unix ms UTC; 0 when it has none.
 	SentAtMS int64
+	// BinaryCRC: the CRC is two bytes in place of four digits. Who writes it so reads
+	// it so: an Answer has it from its request.
+	BinaryCRC bool
 	// OddStamp: bytes stand where the stamp belongs and are not one.
 	OddStamp bool
 }

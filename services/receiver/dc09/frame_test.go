@@ -161,7 +161,7 @@ func drawFrame(t *rapid.T) Frame {
 	})
 	f := Frame{
 		Token: rapid.StringMatching(`[A-Z][A-Z0-9-]{0,9}`).Draw(t, "token"), Sequence: rapid.Uint32Range(0, MaxSequence).Draw(t, "sequence"),
-		HasReceiver: rapid.Bool().Draw(t, "has receiver"), Line: rapid.Uint32Range(0, 0xFFFFFF).Draw(t, "line"),
+		HasReceiver: rapid.Bool().Draw(t, "has receiver"), BinaryCRC: rapid.Bool().Draw(t, "binary CRC"), Line: rapid.Uint32Range(0, 0xFFFFFF).Draw(t, "line"),
 		Account: rapid.StringMatching(`[0-9A-Za-z]{0,16}`).Draw(t, "account"), Data: field.Draw(t, "data"),
 	}
 	if f.HasReceiver {
@@ -183,13 +183,13 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := Parse(wire, Options{})
+		got, err := Parse(wire, Options{BinaryCRC: true})
 		if err != nil || !same(got, want) {
 			t.Fatalf("%q: %+v, %v, want %+v", wire, got, err, want)
 		}
 		at := rapid.IntRange(1, len(wire)-2).Draw(t, "at")
 		wire[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-		if got, err := Parse(wire, Options{}); err == nil && !same(got, want) {
+		if got, err := Parse(wire, Options{BinaryCRC: true}); err == nil && !same(got, want) {
 			t.Fatalf("a flipped bit went through: %q", wire)
 		}
 	})
@@ -210,7 +210,7 @@ func TestSplitterFindsEveryFrame(t *testing.T) {
 			stream = append(stream, wire...)
 			want = append(want, string(wire))
 		}
-		var s Splitter
+		s := Splitter{Options: Options{BinaryCRC: true}}
 		var got []string
 		for len(stream) > 0 {
 			n := rapid.IntRange(1, len(stream)).Draw(t, "cut")
@@ -260,6 +260,27 @@ func TestSplitterVerdicts(t *testing.T) {
 		}
 		if fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestSplitterWaitsForABinaryCRC: its first byte may be a line end, and a segment may
+// end behind it.
+func TestSplitterWaitsForABinaryCRC(t *testing.T) {
+	for _, crc := range []string{"\n\n", "\r\r", "\n\r", "\nY", "Y\n"} {
+		wire := "\n" + crc + "0013\"NULL\"0000L0#1234[]\r"
+		for cut := range len(wire) {
+			s := Splitter{Options: Options{BinaryCRC: true}}
+			var got []string
+			for _, part := range []string{wire[:cut], wire[cut:]} {
+				s.Write([]byte(part))
+				for piece, verdict, ok := s.Next(); ok; piece, verdict, ok = s.Next() {
+					got = append(got, verdict.String()+string(piece))
+				}
+			}
+			if len(got) != 1 || got[0] != Whole.String()+wire {
+				t.Errorf("%q, cut at %d: %q", wire, cut, got)
+			}
 		}
 	}
 }

@@ -85,6 +85,25 @@ func TestWhatMakersSend(t *testing.T) {
 	}
 }
 
+// TestWhoWritesTwoBytesOfCRCReadsTwo: ioBroker.sia and node-red-contrib-sia-ultimate
+// answer so, for a Lupus.
+func TestWhoWritesTwoBytesOfCRCReadsTwo(t *testing.T) {
+	raw := "\n0n" + `003D"ADM-CID"0002R1L1#9413[#9413|1602 99 999]_23:05:30,08-30-2023` + "\r"
+	f, err := Parse([]byte(raw), Options{BinaryCRC: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, got := range map[string][]byte{
+		`"ACK"0002R1L1#9413[]`:                     AppendACK(nil, f),
+		`"DUH"0002R1L1#9413[]`:                     AppendDUH(nil, f),
+		`"NAK"0000R1L1#9413[]_00:00:00,01-01-1970`: AppendNAK(nil, f, 1),
+	} {
+		if string(got) != binaryCRC(body) {
+			t.Errorf("%q, want %q", got, binaryCRC(body))
+		}
+	}
+}
+
 // TestWhatIsNoDC09: what other protocols send to a port of DC-09 gets no answer. Each
 // is named in docs/dc09.md.
 func TestWhatIsNoDC09(t *testing.T) {

@@ -29,6 +29,7 @@ func Scan(raw []byte, opt Options) (f Frame, account []byte, err error) {
 	if ferr != nil {
 		return Frame{}, nil, ferr
 	}
+	f.BinaryCRC = body == at+len("CC0LLL")
 	if account, ferr = parseBody(&f, raw[:end], body); ferr != nil {
 		return f, account, ferr
 	}

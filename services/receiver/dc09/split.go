@@ -144,14 +144,14 @@ func (s *Splitter) skipSilently() {
 }
 
 // startsAfterLF tells a frame's LF from a stray one: another line end follows
-// the stray one, unless a binary CRC happens to start with that byte.
+// the stray one, unless a binary CRC starts with that byte, or may: then the bytes
+// to come will tell.
 func (s *Splitter) startsAfterLF() bool {
 	next := s.buf[s.at+1]
 	if next != '\n' && next != '\r' {
 		return true
 	}
-	n, ok := envelope(s.buf[s.at+1:], s.Options.BinaryCRC)
-	return ok && n == 2
+	return s.header(s.buf[s.at+1:]).possible
 }
 
 // junk cuts off bytes that start no frame, up to where one may start.
