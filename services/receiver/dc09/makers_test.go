@@ -5,70 +5,72 @@ import (
 	"testing"
 )
 
-// TestWhatMakersSend: frames of panels that people published, as they stood on the
-// wire: CRCs, lengths and oddities are the makers'. opt is what a line of such panels
-// needs; without says what becomes of the frame when it has none.
+// makersFrames are of panels that people published, as they stood on the wire: CRCs,
+// lengths and oddities are the makers'. opt is what a line of such panels needs; without
+// says what becomes of the frame when it has none.
+var makersFrames = []struct {
+	maker, source, wire string
+	opt                 Options
+	without             Reason
+	account, event      string
+	stamp               string
+}{
+	{"Ajax: a code of its own, three digits of address", "home-assistant/core 88474", `A2350038"SIA-DCS"7232L0#AAA[#AAA|Nri1/PE501]_08:21:05,02-20-2023`,
+		Options{}, "", "AAA", "PE 501", "08:21:05,02-20-2023"},
+	{"Hikvision: a link test with a report of zeros in it", "eavanvalkenburg/sia 17", `821F003A"NULL"0000R0L0#AAAB[#0000|0000 00 000]_18:25:49,07-05-2020`,
+		Options{}, "", "AAAB", "#0000|0000 00 000", "18:25:49,07-05-2020"},
+	{"Hikvision: the same without R", "pysiaalarm 42", `CA2F0038"NULL"0000L0#7890[#0000|0000 00 000]_22:13:29,12-29-2022`,
+		Options{}, "", "7890", "#0000|0000 00 000", "22:13:29,12-29-2022"},
+	{"Hikvision: by a line of its own", "a Turkish receiver's notes", `99820040"ADM-CID"1937R15L1#21401[#21401|1602 00 000]_20:59:59,02-20-2024`,
+		Options{}, "", "21401", "1602 00 000", "20:59:59,02-20-2024"},
+	{"Dahua: room and user in fields", "pysiaalarm 54", `2DE1004C"ADM-CID"0056L0#123456[#123456|1406 01 000][RLivingRoom]_17:22:02,09-18-2023`,
+		Options{}, "", "123456", "1406 01 000", "17:22:02,09-18-2023"},
+	{"Dahua AirShield: a peripheral in place of an area", "pysiaalarm 87", `BC160045"SIA-DCS"0178L0#5555[#5555|Npi1/NL1][RLivingRoom]_16:39:25,08-25-2026`,
+		Options{}, "", "5555", "NL 1", "16:39:25,08-25-2026"},
+	{"Satel ETHM-1: no address, and another account inside", "pysiaalarm 87", `D8910037"SIA-DCS"0097L0#ABCD[#0000|Npi0/AT]_11:26:04,03-01-2026`,
+		Options{}, "", "ABCD", "AT", "11:26:04,03-01-2026"},
+	{"Lupus: time with seconds, a date, a small letter in the length", "pysiaalarm 63", `9B3C004d"SIA-DCS"0047L0#100200[#100200|Nti10:01:00/da08-18-24/RP]_10:01:00,08-18-2024`,
+		Options{}, "", "100200", "RP", "10:01:00,08-18-2024"},
+	{"a PIMA Force: its stamp is local time", "home-assistant/core 100660", `97200029"NULL"0182R1L0#AAAA[]_23:23:08,09-20-2023`,
+		Options{}, "", "AAAA", "", "23:23:08,09-20-2023"},
+	{"Focus FC-7688: an account that is a name", "pysiaalarm 36", `7A28002F"ADM-CID"6616R0L0#foc7688[#foc7688|1351 01 000]`,
+		Options{}, "", "foc7688", "1351 01 000", ""},
+	{"G90B and its like: an L without a number", "ioBroker.sia 19", `78FC003B"SIA-DCS"0001L#22334455[#22334455|NCQ1]_14:33:53,02-09-2020`,
+		Options{}, "", "22334455", "CQ 1", "14:33:53,02-09-2020"},
+	{"the same in a link test", "ioBroker.sia 11", `BB86002C"NULL"0001L#7303658550[]_15:39:38,06-07-2019`,
+		Options{}, "", "7303658550", "", "15:39:38,06-07-2019"},
+	{"Prosec: zeros in the line, no # inside, no address", "a Turkish receiver's notes", `B4330036"SIA-DCS"0442L000#36214[36214|NRP]_00:00:00,02-21-2024`,
+		Options{}, "", "36214", "RP", "00:00:00,02-21-2024"},
+	{"Sigma: leading zeros in the account, no stamp", "pysiaalarm 72", `D3440015"NULL"0000L0#008312[]`,
+		Options{}, "", "008312", "", ""},
+	{"a panel that repeats its account as receiver and line", "a Node receiver's notes", `F92F0043"ADM-CID"0020R7896L7896#3456[#3456|1407 00 001]_17:01:14,07-26-2024`,
+		Options{}, "", "3456", "1407 00 001", "17:01:14,07-26-2024"},
+	{"no slash behind the area, a text", "Cheaterdev/sia-ha 11", `24810050"SIA-DCS"1660L0#000110[#000110|Nri0RP2^SL 1807110200065423^]_18:00:01,01-19-2022`,
+		Options{}, "", "000110", "RP 2 SL 1807110200065423", "18:00:01,01-19-2022"},
+	{"four zeros as address", "node-red-contrib-sia-ultimate 2", `70C4003B"SIA-DCS"1707L0#0000[#0000|Nri0/RP0000]_13:36:41,12-22-2021`,
+		Options{}, "", "0000", "RP 0000", "13:36:41,12-22-2021"},
+	{"Trikdis, DC-09 of 2007: two bytes of CRC", "pysiaalarm 52", "\xd1K" + `0029"NULL"0000R1L1#9413[]_23:05:28,08-30-2023`,
+		Options{BinaryCRC: true}, ReasonBadSyntax, "9413", "", "23:05:28,08-30-2023"},
+	{"the same, of letters", "pysiaalarm 52", `0n003D"ADM-CID"0002R1L1#9413[#9413|1602 99 999]_23:05:30,08-30-2023`,
+		Options{BinaryCRC: true}, ReasonBadSyntax, "9413", "1602 99 999", "23:05:30,08-30-2023"},
+	{"OPAX: two bytes of CRC, no # inside", "a Turkish receiver's notes", "\xc1~" + `003E"ADM-CID"0379R0L0#10064[10064|1602 00 000]_00:00:43,02-21-2024`,
+		Options{BinaryCRC: true}, ReasonBadSyntax, "10064", "1602 00 000", "00:00:43,02-21-2024"},
+	{"two bytes of CRC, six zeros of line", "pysiaalarm 64", "C\x81" + `002C"SIA-DCS"9832L000000#2511[#2511|Nri01/BB026]`,
+		Options{BinaryCRC: true}, ReasonBadSyntax, "2511", "BB 026", ""},
+	{"two bytes of CRC, a clock of ten years ago", "node-red-contrib-sia-ultimate 10", "\xf6\xf3" + `0044"ADM-CID"1447R01L01#0001[#0001|1603 01 000][S13]_04:45:01,08-30-2014`,
+		Options{BinaryCRC: true}, ReasonBadSyntax, "0001", "1603 01 000", "04:45:01,08-30-2014"},
+	{"ELDES: CRC and length count the CR", "Cheaterdev/sia-ha 3", `F19A002B"ADM-CID"0056L9999#9999[#9999|1900 00 001]`,
+		Options{CountsEnd: true}, ReasonBadLength, "9999", "1900 00 001", ""},
+	{"ELDES: the CRC counts the CR, the length both ends", "pysiaalarm 28", `BCD30029"ADM-CID"1533L0#4F39[#4F39|1412 00 000]`,
+		Options{CountsEnd: true}, ReasonBadLength, "4F39", "1412 00 000", ""},
+	{"ELDES: the CRC counts the CR, the length is decimal", "pysiaalarm 17", `AA1A0047"ADM-CID"0227R4F39L4F39#4F39[#4F39|3401 01 057]`,
+		Options{CountsEnd: true, DecimalLength: true}, ReasonBadLength, "4F39", "3401 01 057", ""},
+	{"ELDES: a length in decimal", "pysiaalarm's tests", `57150047"ADM-CID"0247R4F39L4F39#4F39[#4F39|3401 01 057]`,
+		Options{DecimalLength: true}, ReasonBadLength, "4F39", "3401 01 057", ""},
+}
+
 func TestWhatMakersSend(t *testing.T) {
-	for _, c := range []struct {
-		maker, source, wire string
-		opt                 Options
-		without             Reason
-		account, event      string
-		stamp               string
-	}{
-		{"Ajax: a code of its own, three digits of address", "home-assistant/core 88474", `A2350038"SIA-DCS"7232L0#AAA[#AAA|Nri1/PE501]_08:21:05,02-20-2023`,
-			Options{}, "", "AAA", "PE 501", "08:21:05,02-20-2023"},
-		{"Hikvision: a link test with a report of zeros in it", "eavanvalkenburg/sia 17", `821F003A"NULL"0000R0L0#AAAB[#0000|0000 00 000]_18:25:49,07-05-2020`,
-			Options{}, "", "AAAB", "#0000|0000 00 000", "18:25:49,07-05-2020"},
-		{"Hikvision: the same without R", "pysiaalarm 42", `CA2F0038"NULL"0000L0#7890[#0000|0000 00 000]_22:13:29,12-29-2022`,
-			Options{}, "", "7890", "#0000|0000 00 000", "22:13:29,12-29-2022"},
-		{"Hikvision: by a line of its own", "a Turkish receiver's notes", `99820040"ADM-CID"1937R15L1#21401[#21401|1602 00 000]_20:59:59,02-20-2024`,
-			Options{}, "", "21401", "1602 00 000", "20:59:59,02-20-2024"},
-		{"Dahua: room and user in fields", "pysiaalarm 54", `2DE1004C"ADM-CID"0056L0#123456[#123456|1406 01 000][RLivingRoom]_17:22:02,09-18-2023`,
-			Options{}, "", "123456", "1406 01 000", "17:22:02,09-18-2023"},
-		{"Dahua AirShield: a peripheral in place of an area", "pysiaalarm 87", `BC160045"SIA-DCS"0178L0#5555[#5555|Npi1/NL1][RLivingRoom]_16:39:25,08-25-2026`,
-			Options{}, "", "5555", "NL 1", "16:39:25,08-25-2026"},
-		{"Satel ETHM-1: no address, and another account inside", "pysiaalarm 87", `D8910037"SIA-DCS"0097L0#ABCD[#0000|Npi0/AT]_11:26:04,03-01-2026`,
-			Options{}, "", "ABCD", "AT", "11:26:04,03-01-2026"},
-		{"Lupus: time with seconds, a date, a small letter in the length", "pysiaalarm 63", `9B3C004d"SIA-DCS"0047L0#100200[#100200|Nti10:01:00/da08-18-24/RP]_10:01:00,08-18-2024`,
-			Options{}, "", "100200", "RP", "10:01:00,08-18-2024"},
-		{"a PIMA Force: its stamp is local time", "home-assistant/core 100660", `97200029"NULL"0182R1L0#AAAA[]_23:23:08,09-20-2023`,
-			Options{}, "", "AAAA", "", "23:23:08,09-20-2023"},
-		{"Focus FC-7688: an account that is a name", "pysiaalarm 36", `7A28002F"ADM-CID"6616R0L0#foc7688[#foc7688|1351 01 000]`,
-			Options{}, "", "foc7688", "1351 01 000", ""},
-		{"G90B and its like: an L without a number", "ioBroker.sia 19", `78FC003B"SIA-DCS"0001L#22334455[#22334455|NCQ1]_14:33:53,02-09-2020`,
-			Options{}, "", "22334455", "CQ 1", "14:33:53,02-09-2020"},
-		{"the same in a link test", "ioBroker.sia 11", `BB86002C"NULL"0001L#7303658550[]_15:39:38,06-07-2019`,
-			Options{}, "", "7303658550", "", "15:39:38,06-07-2019"},
-		{"Prosec: zeros in the line, no # inside, no address", "a Turkish receiver's notes", `B4330036"SIA-DCS"0442L000#36214[36214|NRP]_00:00:00,02-21-2024`,
-			Options{}, "", "36214", "RP", "00:00:00,02-21-2024"},
-		{"Sigma: leading zeros in the account, no stamp", "pysiaalarm 72", `D3440015"NULL"0000L0#008312[]`,
-			Options{}, "", "008312", "", ""},
-		{"a panel that repeats its account as receiver and line", "a Node receiver's notes", `F92F0043"ADM-CID"0020R7896L7896#3456[#3456|1407 00 001]_17:01:14,07-26-2024`,
-			Options{}, "", "3456", "1407 00 001", "17:01:14,07-26-2024"},
-		{"no slash behind the area, a text", "Cheaterdev/sia-ha 11", `24810050"SIA-DCS"1660L0#000110[#000110|Nri0RP2^SL 1807110200065423^]_18:00:01,01-19-2022`,
-			Options{}, "", "000110", "RP 2 SL 1807110200065423", "18:00:01,01-19-2022"},
-		{"four zeros as address", "node-red-contrib-sia-ultimate 2", `70C4003B"SIA-DCS"1707L0#0000[#0000|Nri0/RP0000]_13:36:41,12-22-2021`,
-			Options{}, "", "0000", "RP 0000", "13:36:41,12-22-2021"},
-		{"Trikdis, DC-09 of 2007: two bytes of CRC", "pysiaalarm 52", "\xd1K" + `0029"NULL"0000R1L1#9413[]_23:05:28,08-30-2023`,
-			Options{BinaryCRC: true}, ReasonBadSyntax, "9413", "", "23:05:28,08-30-2023"},
-		{"the same, of letters", "pysiaalarm 52", `0n003D"ADM-CID"0002R1L1#9413[#9413|1602 99 999]_23:05:30,08-30-2023`,
-			Options{BinaryCRC: true}, ReasonBadSyntax, "9413", "1602 99 999", "23:05:30,08-30-2023"},
-		{"OPAX: two bytes of CRC, no # inside", "a Turkish receiver's notes", "\xc1~" + `003E"ADM-CID"0379R0L0#10064[10064|1602 00 000]_00:00:43,02-21-2024`,
-			Options{BinaryCRC: true}, ReasonBadSyntax, "10064", "1602 00 000", "00:00:43,02-21-2024"},
-		{"two bytes of CRC, six zeros of line", "pysiaalarm 64", "C\x81" + `002C"SIA-DCS"9832L000000#2511[#2511|Nri01/BB026]`,
-			Options{BinaryCRC: true}, ReasonBadSyntax, "2511", "BB 026", ""},
-		{"two bytes of CRC, a clock of ten years ago", "node-red-contrib-sia-ultimate 10", "\xf6\xf3" + `0044"ADM-CID"1447R01L01#0001[#0001|1603 01 000][S13]_04:45:01,08-30-2014`,
-			Options{BinaryCRC: true}, ReasonBadSyntax, "0001", "1603 01 000", "04:45:01,08-30-2014"},
-		{"ELDES: CRC and length count the CR", "Cheaterdev/sia-ha 3", `F19A002B"ADM-CID"0056L9999#9999[#9999|1900 00 001]`,
-			Options{CountsEnd: true}, ReasonBadLength, "9999", "1900 00 001", ""},
-		{"ELDES: the CRC counts the CR, the length both ends", "pysiaalarm 28", `BCD30029"ADM-CID"1533L0#4F39[#4F39|1412 00 000]`,
-			Options{CountsEnd: true}, ReasonBadLength, "4F39", "1412 00 000", ""},
-		{"ELDES: the CRC counts the CR, the length is decimal", "pysiaalarm 17", `AA1A0047"ADM-CID"0227R4F39L4F39#4F39[#4F39|3401 01 057]`,
-			Options{CountsEnd: true, DecimalLength: true}, ReasonBadLength, "4F39", "3401 01 057", ""},
-		{"ELDES: a length in decimal", "pysiaalarm's tests", `57150047"ADM-CID"0247R4F39L4F39#4F39[#4F39|3401 01 057]`,
-			Options{DecimalLength: true}, ReasonBadLength, "4F39", "3401 01 057", ""},
-	} {
+	for _, c := range makersFrames {
 		wire := []byte("\n" + c.wire + "\r")
 		if _, err := Parse(wire, Options{}); reasonOf(err) != c.without {
 			t.Errorf("%s (%s), no option: %v, want %q", c.maker, c.source, err, c.without)
