@@ -136,9 +136,13 @@ func (r *Receiver) takeMessage(m Message, done func(error)) (Receipt, error) {
 		}
 	}
 	r.metrics.tookBy(m.Line, m.Path, w.known(), "gateway")
+	of := kinOf(m.Line, m.Path, w)
 	receipt := Receipt{Site: w.site, Fingerprint: m.fingerprint(w.site, 0)}
 	conclude := func(err error) {
-		if err == nil {
+		if err != nil {
+			r.metrics.became(of, outcomeSilence)
+		} else {
+			r.metrics.became(of, outcomeACK)
 			r.metrics.answerSeconds.Observe(float64(r.appender.NowMS()-took) / 1000)
 		}
 		done(err)

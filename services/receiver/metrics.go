@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"errors"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -9,7 +10,7 @@ import (
 )
 
 type metrics struct {
-	frames, answers, taken             tally
+	frames, answers, taken, outcomes   tally
 	rejected, silences, closed         *prometheus.CounterVec
 	suspicions                         *prometheus.CounterVec
 	refusedConnections                 *prometheus.CounterVec
@@ -72,6 +73,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		joined:             count("joined_total", "Retransmissions that joined an append under way."),
 		repeated:           count("repeated_total", "Retransmissions over UDP that got the same answer again."),
 		taken:              tallyOf(countBy("taken_total", "Frames taken in, by line (0 to F, or other), path, account (known, or new: nobody declared it) and cipher (clear, aes, or gateway: what relayed it answers for it).", "line", "path", "account", "cipher"), lineCount*pathCount*len(accountsAre)*len(ciphers)),
+		outcomes:           tallyOf(countBy("outcomes_total", "What became of frames whose account could be read, by line (0 to F, or other), path (0: not readable), account (declared, keyed: it has a key, undeclared) and outcome: ack, nak, silence (the panel sends again), refused (set aside).", "line", "path", "account", "outcome"), kins*len(outcomes)),
 		suspicions:         countBy("suspicions_total", "Suspect transmissions, told or not, by kind.", "suspicion"),
 		suspicionsUntold:   count("suspicions_untold_total", "Suspicions that were counted only: repeats, and beyond the rate."),
 		refusedConnections: countBy("connections_refused_total", "TCP connections closed at once, by reason: room (of all), source or network (has its share), proxy (no PROXY header, or one that is none), tls (no handshake).", "reason"),
@@ -79,15 +81,17 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		rejectedLost:       count("rejected_lost_total", "Pieces set aside that were counted but could not be kept."),
 		connections:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "vigie_receiver_connections", Help: "TCP connections now."}),
 		answerSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "vigie_receiver_answer_seconds", Help: "From a frame taken to its ACK queued.",
-			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}}),
+			Name: "vigie_receiver_answer_seconds", Help: "From the last byte of a frame read to its answer written; of a gateway's message to its answer due.",
+			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30},
+			// A factor of 1.1 tells percentiles within 5 %.
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160, NativeHistogramMinResetDuration: time.Hour}),
 	}
 	if reg == nil {
 		return m, nil
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.frames.vec, m.answers.vec, m.rejected, m.silences, m.closed, m.joined, m.repeated,
-		m.taken.vec, m.suspicions, m.suspicionsUntold, m.refusedConnections, m.datagramErrors, m.rejectedLost, m.connections, m.answerSeconds} {
+		m.taken.vec, m.outcomes.vec, m.suspicions, m.suspicionsUntold, m.refusedConnections, m.datagramErrors, m.rejectedLost, m.connections, m.answerSeconds} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

@@ -18,6 +18,8 @@ type origin struct {
 	remote    netip.AddrPort
 	transport vigiev1.Transport
 	door      answerer
+	// read is when its last byte was read.
+	read instant
 }
 
 // answerer is what a frame came in by. settle never blocks, and may be called from
@@ -25,7 +27,7 @@ type origin struct {
 type answerer interface {
 	// settle ends one frame of a source: with an answer to be queued, or with nil for
 	// none. The bytes may be used again once it returns.
-	settle(to netip.AddrPort, answer []byte)
+	settle(o *origin, answer []byte)
 }
 
 // The window of the stamp: DC-09 5.5.1.9 as siadc09 1.0.1 has it.
@@ -88,23 +90,29 @@ func (r *Receiver) admit(f dc09.Frame, raw []byte, o origin, now time.Time) (bad
 	if f.Encrypted {
 		var ok bool
 		if f, q, ok = r.unlock(f, raw, w, o); !ok {
-			o.door.settle(o.remote, nil)
+			r.metrics.became(kinOf(f.Line, 0, w), outcomeRefused)
+			o.door.settle(&o, nil)
 			return true
 		}
 	} else if w.keyed && r.cfg.EncryptedOnly.Has(f.Line) {
 		r.suspect(f, raw, w, o, vigiev1.Suspicion_SUSPICION_CLEAR_THOUGH_KEYED)
+		r.metrics.became(kinOf(f.Line, f.Path(), w), outcomeRefused)
 		return r.refuse(o, reasonClear, "the account has a key, and its line takes such accounts encrypted only", raw)
 	}
+	q.kin = kinOf(f.Line, f.Path(), w)
 	if (f.Encrypted || r.cfg.CheckStamp.Has(f.Line)) && f.SentAtMS != 0 && !inWindow(f.SentAtMS, now.UnixMilli()) {
+		r.metrics.became(q.kin, outcomeNAK)
 		r.reply(o, dc09.AppendNAK(nil, q.header, now.UnixMilli()), "nak")
 		return false
 	}
 	if !w.known() && !r.letIn(f, w, o, now) {
+		r.metrics.became(q.kin, outcomeSilence)
 		return false
 	}
 	if f.Encrypted && r.watch.replayed(q.cipher, o.remote.Addr(), now) {
 		r.suspect(f, raw, w, o, vigiev1.Suspicion_SUSPICION_REPLAYED)
 		if dc09.IsPoll(f.Token) {
+			r.metrics.became(q.kin, outcomeSilence)
 			r.silent(o, "replay") // it would prove alive what may be cut off
 			return false
 		}
@@ -112,7 +120,7 @@ func (r *Receiver) admit(f dc09.Frame, raw []byte, o origin, now time.Time) (bad
 		r.judge(f, raw, w, o, now)
 	}
 	r.metrics.took(f, w.known())
-	owed := r.owe(o, q, now.UnixMilli())
+	owed := r.owe(o, q)
 	if dc09.IsPoll(f.Token) {
 		if err := r.appender.Heartbeat(w.site, f.Path(), owed.conclude); err != nil {
 			owed.conclude(err)
@@ -151,14 +159,14 @@ func (r *Receiver) judge(f dc09.Frame, raw []byte, w whereabouts, o origin, now 
 // refuse sets aside what gets no answer.
 func (r *Receiver) refuse(o origin, reason, detail string, raw []byte) (bad bool) {
 	r.rejects.add(o, reason, detail, raw)
-	o.door.settle(o.remote, nil)
+	o.door.settle(&o, nil)
 	return true
 }
 
 // silent leaves a frame without an answer, and counts it.
 func (r *Receiver) silent(o origin, reason string) {
 	r.metrics.silences.WithLabelValues(reason).Inc()
-	o.door.settle(o.remote, nil)
+	o.door.settle(&o, nil)
 }
 
 func inWindow(sentMS, nowMS int64) bool {
@@ -169,15 +177,14 @@ func inWindow(sentMS, nowMS int64) bool {
 // reply answers at once.
 func (r *Receiver) reply(o origin, answer []byte, kind string) {
 	r.metrics.answered(o.transport, kind)
-	o.door.settle(o.remote, answer)
+	o.door.settle(&o, answer)
 }
 
 // owed is an answer that a frame is owed. It is used again once it was given.
 type owed struct {
-	r      *Receiver
-	o      origin
-	q      request
-	tookMS int64
+	r *Receiver
+	o origin
+	q request
 	// conclude answers the frame once its fate is known, and is called exactly once:
 	// ACK when it is durable, silence when it is not, so that the panel sends again or
 	// by its other path.
@@ -190,18 +197,19 @@ const maxACK = 256
 
 var owing sync.Pool
 
-func (r *Receiver) owe(o origin, q request, tookMS int64) *owed {
+func (r *Receiver) owe(o origin, q request) *owed {
 	x, ok := owing.Get().(*owed)
 	if !ok {
 		x = new(owed)
 		x.conclude = x.settle
 	}
-	x.r, x.o, x.q, x.tookMS = r, o, q, tookMS
+	x.r, x.o, x.q = r, o, q
 	return x
 }
 
 func (x *owed) settle(err error) {
 	if err != nil {
+		x.r.metrics.became(x.q.kin, outcomeSilence)
 		x.r.silent(x.o, silence(err))
 	} else {
 		x.r.acknowledge(x)
@@ -215,13 +223,14 @@ func (r *Receiver) acknowledge(x *owed) {
 	ack, err := x.q.ack(x.room[:0], now)
 	if err != nil {
 		r.log.Error("an answer could not be encrypted; the panel will send again", "error", err)
+		r.metrics.became(x.q.kin, outcomeSilence)
 		r.silent(x.o, "vault")
 		return
 	}
 	if x.q.key != nil {
 		r.watch.wasAnswered(x.q.cipher, x.o.remote.Addr(), time.UnixMilli(now))
 	}
-	r.metrics.answerSeconds.Observe(float64(now-x.tookMS) / 1000)
+	r.metrics.became(x.q.kin, outcomeACK)
 	r.reply(x.o, ack, "ack")
 }
 

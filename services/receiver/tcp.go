@@ -92,6 +92,7 @@ type session struct {
 	transport vigiev1.Transport
 	frames    *appender.Listener
 	split     dc09.Splitter
+	lastRead  instant
 	bad       int
 	// seat among all connections; proven once a whole frame came.
 	seat   *seat
@@ -105,9 +106,10 @@ type session struct {
 	changed sync.Cond
 	// unanswered are the frames not settled yet.
 	unanswered int
-	// out are answers to be written, so many of them.
+	// out are answers to be written, so many of them, to frames read at these instants.
 	out     []byte
 	answers int
+	asked   []instant
 	// writing: a goroutine writes them. deaf: none will be written any more.
 	writing, deaf bool
 
@@ -161,6 +163,7 @@ func (s *session) read(ctx context.Context) {
 		}
 		n, err := s.conn.Read(buf)
 		if n > 0 {
+			s.lastRead = instantNow()
 			waited := s.split.Pending() > 0
 			s.split.Write(buf[:n])
 			pieces, more := s.drain(ctx)
@@ -235,7 +238,7 @@ func (s *session) room(ctx context.Context) bool {
 }
 
 func (s *session) handle(piece []byte, verdict dc09.Verdict) (bad bool) {
-	o := origin{remote: s.remote, transport: s.transport, door: s}
+	o := origin{remote: s.remote, transport: s.transport, door: s, read: s.lastRead}
 	return s.r.handlePiece(piece, verdict, o, s.frames)
 }
 
@@ -251,7 +254,7 @@ func (r *Receiver) handlePiece(piece []byte, verdict dc09.Verdict, o origin, fra
 }
 
 // settle ends a frame; a panel that does not take its answers loses them.
-func (s *session) settle(_ netip.AddrPort, answer []byte) {
+func (s *session) settle(o *origin, answer []byte) {
 	s.mu.Lock()
 	if s.unanswered == maxUnanswered {
 		s.changed.Broadcast()
@@ -264,6 +267,7 @@ func (s *session) settle(_ netip.AddrPort, answer []byte) {
 	default:
 		s.out = append(s.out, answer...)
 		s.answers++
+		s.asked = append(s.asked, o.read)
 		if !s.writing {
 			s.writing = true
 			go s.write()
@@ -301,15 +305,18 @@ func (s *session) ended(ctx context.Context, err error) {
 // run waits for it.
 func (s *session) write() {
 	var buf []byte
-	for s.take(&buf) {
+	var asked []instant
+	for s.take(&buf, &asked) {
 		err := s.conn.SetWriteDeadline(time.Now().Add(s.r.cfg.Write))
 		if err == nil {
 			_, err = s.conn.Write(buf)
 		}
-		if err != nil {
+		if err == nil {
+			s.r.metrics.wrote(asked)
+		} else {
 			s.r.metrics.closed.WithLabelValues("write").Inc()
 			s.mu.Lock()
-			s.deaf, s.out, s.answers = true, nil, 0
+			s.deaf, s.out, s.answers, s.asked = true, nil, 0, nil
 			s.mu.Unlock()
 			s.abort()
 		}
@@ -317,17 +324,18 @@ func (s *session) write() {
 }
 
 // take exchanges what was written for what is to be; false ends the writing.
-func (s *session) take(buf *[]byte) bool {
+func (s *session) take(buf *[]byte, asked *[]instant) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.answers > 0 {
 		s.out, *buf, s.answers = (*buf)[:0], s.out, 0
+		s.asked, *asked = (*asked)[:0], s.asked
 		return true
 	}
 	if cap(*buf) <= smallRead {
-		s.out = (*buf)[:0]
+		s.out, s.asked = (*buf)[:0], (*asked)[:0]
 	} else {
-		s.out = nil
+		s.out, s.asked = nil, nil
 	}
 	s.writing = false
 	s.changed.Broadcast()

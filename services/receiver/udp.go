@@ -22,6 +22,7 @@ type datagram struct {
 	// who is nil for a source without limits.
 	who  *source
 	data []byte
+	read instant
 }
 
 // door is the UDP socket and what works on it.
@@ -45,6 +46,8 @@ type door struct {
 type outbox struct {
 	bytes []byte
 	to    []addressed
+	// asked is when each of the frames was read that they answer.
+	asked []instant
 }
 
 type addressed struct {
@@ -117,7 +120,7 @@ func (d *door) read(stop context.Context) {
 		}
 		own := d.buffers.Get().(*[maxDatagram]byte)
 		select {
-		case d.queues[worker(from)] <- datagram{from: from, who: who, data: own[:copy(own[:], buf[:n])]}:
+		case d.queues[worker(from)] <- datagram{from: from, who: who, data: own[:copy(own[:], buf[:n])], read: instantNow()}:
 		default:
 			d.r.metrics.silences.WithLabelValues("datagram-queue").Inc()
 			d.buffers.Put(own)
@@ -139,7 +142,7 @@ func worker(from netip.AddrPort) int {
 func (d *door) work(queue <-chan datagram) {
 	split := dc09.Splitter{Options: d.r.cfg.Tolerances.any()}
 	for g := range queue {
-		o := origin{remote: g.from, transport: vigiev1.Transport_TRANSPORT_UDP, door: d}
+		o := origin{remote: g.from, transport: vigiev1.Transport_TRANSPORT_UDP, door: d, read: g.read}
 		split.Write(g.data)
 		for {
 			piece, verdict, ok := split.Next()
@@ -158,14 +161,14 @@ func (d *door) work(queue <-chan datagram) {
 }
 
 // settle ends a frame; answers that come faster than the system sends them are lost.
-func (d *door) settle(to netip.AddrPort, answer []byte) {
+func (d *door) settle(o *origin, answer []byte) {
 	if answer != nil {
-		d.queue(to, answer)
+		d.queue(o, answer)
 	}
 	d.flying.Done()
 }
 
-func (d *door) queue(to netip.AddrPort, answer []byte) {
+func (d *door) queue(o *origin, answer []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.out.to) >= datagramAnswers {
@@ -173,7 +176,8 @@ func (d *door) queue(to netip.AddrPort, answer []byte) {
 		return
 	}
 	d.out.bytes = append(d.out.bytes, answer...)
-	d.out.to = append(d.out.to, addressed{to, len(d.out.bytes)})
+	d.out.to = append(d.out.to, addressed{o.remote, len(d.out.bytes)})
+	d.out.asked = append(d.out.asked, o.read)
 	select {
 	case d.filled <- struct{}{}:
 	default: // told already
@@ -197,7 +201,7 @@ func (d *door) write() {
 // send exchanges what was sent for what is to be, and sends it.
 func (d *door) send(box *outbox) {
 	d.mu.Lock()
-	box.bytes, box.to = box.bytes[:0], box.to[:0]
+	box.bytes, box.to, box.asked = box.bytes[:0], box.to[:0], box.asked[:0]
 	d.out, *box = *box, d.out
 	d.mu.Unlock()
 	from := 0
@@ -207,4 +211,5 @@ func (d *door) send(box *outbox) {
 		}
 		from = a.end
 	}
+	d.r.metrics.wrote(box.asked)
 }

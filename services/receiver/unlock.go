@@ -40,6 +40,7 @@ type request struct {
 	key    *dc09.Key
 	// cipher names the encrypted frame for the watch for replays.
 	cipher uint64
+	kin    kin
 }
 
 func requestOf(f dc09.Frame) request {
