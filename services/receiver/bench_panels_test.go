@@ -50,6 +50,9 @@ func (g generator) String() string {
 	if g.Poll {
 		kind = "poll"
 	}
+	if g.Window == 0 {
+		return fmt.Sprintf("%s,connections=%d,rate=%d,%s", g.Network, g.Connections, g.Rate, kind)
+	}
 	return fmt.Sprintf("%s,connections=%d,window=%d,%s", g.Network, g.Connections, g.Window, kind)
 }
 
@@ -124,7 +127,7 @@ func (g generator) run() error {
 		if i < g.Frames%g.Connections {
 			share++
 		}
-		numbers := min(share, dc09.MaxSequence) + 1
+		numbers := max(min(share, dc09.MaxSequence), 1)
 		panels[i] = &benchPanel{g: g, n: i, conn: conn, in: bufio.NewReaderSize(conn, 4<<10), share: share, numbers: numbers, sent: make([]atomic.Int64, numbers+1), seen: seen[i%len(seen)]}
 	}
 	if err := each(panels, (*benchPanel).warm); err != nil {

@@ -37,8 +37,11 @@ import (
 // operation is one frame and its answer. The panels (bench_panels_test.go) are a
 // process of their own: first each keeps as many frames unanswered as window says,
 // which gives the most there is; then they send at a rate of 60 % of that, which
-// gives the latencies, counted from when a frame was to be sent. The processor time
-// of a frame is that of this process, with kfake's where that is the broker.
+// gives the latencies, counted from when a frame was to be sent. Polls over UDP come
+// at a rate only: a beat answers all at once, and a window would send them in volleys
+// that no fleet sends. The processor time of a frame is that of this process, with
+// kfake's where that is the broker. The panels take their part of the machine: the
+// clock makes the bare loop look dearer than it is, the processor time does not.
 //
 // The whole table, as docs/performance/receiver.md has it, printed at the end:
 //
@@ -51,18 +54,20 @@ func BenchmarkWire(b *testing.B) {
 			for _, load := range []generator{
 				{Network: "tcp", Connections: 1, Window: 1024}, {Network: "tcp", Connections: 100, Window: 40},
 				{Network: "tcp", Connections: 10_000, Window: 1}, {Network: "udp", Connections: 1000, Window: 1},
-				{Network: "tcp", Connections: 100, Window: 1000, Poll: true}, {Network: "udp", Connections: 1000, Window: 40, Poll: true},
+				{Network: "tcp", Connections: 100, Window: 1000, Poll: true}, {Network: "udp", Connections: 1000, Rate: 60_000, Poll: true},
 			} {
 				var bare, vigie result
 				b.Run(load.String(), func(b *testing.B) {
 					b.Run("of=bare", func(b *testing.B) { bare = load.measure(b, kafka, bareLoop) })
 					b.Run("of=vigie", func(b *testing.B) { vigie = load.measure(b, kafka, benchReceiver) })
 				})
-				rows = append(rows, row(where, load, bare, vigie))
+				if r := row(where, load, bare, vigie); r != "" {
+					rows = append(rows, r)
+				}
 			}
 		})
 	}
-	fmt.Println("| broker | panels | frames/s | of the bare loop's | processor µs a frame, bare | at 60 %, frames/s: p50, p99, p99.9 ms | the bare loop's | not answered |\n|---|---|---|---|---|---|---|---|")
+	fmt.Println("| broker | panels | frames/s | of the bare loop's | processor µs a frame, bare | frames/s at a rate: p50, p99, p99.9 ms | the bare loop's | not answered |\n|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
 		fmt.Println(r)
 	}
@@ -84,7 +89,7 @@ func (r result) latencies() string {
 
 func row(where string, load generator, bare, vigie result) string {
 	if bare.rate == 0 || vigie.rate == 0 {
-		return fmt.Sprintf("| %s | %s | not measured |", where, load)
+		return "" // left out by -bench
 	}
 	return fmt.Sprintf("| %s | %s | %.0f | %.0f %% | %.1f, %.1f | %s | %s | %.2f %% |", where, load, vigie.most.perSecond(),
 		100*vigie.most.perSecond()/bare.most.perSecond(), float64(vigie.processor.Nanoseconds())/1000, float64(bare.processor.Nanoseconds())/1000,
@@ -182,11 +187,12 @@ func bareLoop(b *testing.B, kafka eventlog.Config) (tcp, udp net.Addr) {
 	}
 	_ = socket.SetReadBuffer(socketBuffer)
 	var turn atomic.Int32
+	var failed sync.Once
 	produce := func(frame []byte, answer func([]byte)) {
 		r := &kgo.Record{Topic: "vigie.events", Partition: turn.Add(1) % benchPartitions, Value: bytes.Clone(frame)}
 		client.TryProduce(context.Background(), r, func(r *kgo.Record, err error) {
 			if err != nil {
-				b.Error(err)
+				failed.Do(func() { b.Error(err) })
 			}
 			answer(bareAnswer(r.Value))
 		})
@@ -272,10 +278,18 @@ func (g generator) measure(b *testing.B, kafka eventlog.Config, of func(*testing
 	if g.Network == "udp" {
 		g.Address = udp.String()
 	}
-	r.most = g.send(b, func() { b.ResetTimer(); r.processor = -processorTime(b) }, func() { b.StopTimer(); r.processor += processorTime(b) })
+	begin := func() { b.ResetTimer(); r.processor = -processorTime(b) }
+	end := func() { b.StopTimer(); r.processor += processorTime(b) }
+	if g.Window > 0 {
+		r.most = g.send(b, begin, end)
+		g.Rate = max(int(pacedShare*r.most.perSecond()), 1)
+		begin, end = func() {}, func() {}
+	}
+	r.paced, r.rate = g.send(b, begin, end), g.Rate
+	if g.Window == 0 {
+		r.most = r.paced
+	}
 	r.processor /= time.Duration(b.N)
-	g.Rate = max(int(pacedShare*r.most.perSecond()), 1)
-	r.paced, r.rate = g.send(b, func() {}, func() {}), g.Rate
 	r.lost = float64(b.N-r.paced.Answered) / float64(b.N)
 	b.ReportMetric(r.most.perSecond(), "frames/s")
 	b.ReportMetric(float64(r.processor.Nanoseconds())/1000, "cpu-µs/frame")
