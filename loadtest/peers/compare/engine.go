@@ -24,7 +24,7 @@ func runEngine(ctx context.Context, args []string) error {
 	brokers := f.String("brokers", "", "host:port of Kafka")
 	prefix := f.String("prefix", "", "prefix of topics")
 	commit := f.Duration("commit", 100*time.Millisecond, "commit interval")
-	every := f.Duration("snapshots", 30*time.Second, "pace of snapshots")
+	every := f.Duration("snapshots", 10*time.Second, "pace of snapshots")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

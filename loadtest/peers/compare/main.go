@@ -126,11 +126,8 @@ func run(ctx context.Context, args []string) error {
 			return fmt.Errorf("form %s: %w", form, err)
 		}
 	}
-	fmt.Print("\n" + result.table())
-	if o.Out == "" {
-		return nil
-	}
-	return result.write(o.Out)
+	fmt.Print(result.table())
+	return nil
 }
 
 // compare feeds a history once and lets every side fold it, in turn.
@@ -163,6 +160,9 @@ func (l *lab) compare(ctx context.Context, form supervision.Form, result *Result
 			}
 			result.Runs = append(result.Runs, *r)
 			fmt.Println(r)
+			if err := result.write(l.o.Out); err != nil { // each time: a comparison is long
+				return err
+			}
 		}
 	}
 	return nil

@@ -87,7 +87,11 @@ func (r *Run) String() string {
 
 func seconds(ms int64) float64 { return float64(ms) / 1000 }
 
+// write writes the result, and its table beside it; nothing without a path.
 func (r *Result) write(path string) error {
+	if path == "" {
+		return nil
+	}
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
