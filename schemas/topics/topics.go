@@ -91,7 +91,8 @@ func SiteKey(site uint64) []byte { return strconv.AppendUint(nil, site, 10) }
 // PartitionOf returns the partition of a site on every topic keyed by site,
 // as any Kafka client's default partitioner finds it (murmur2). partitions > 0.
 func PartitionOf(site uint64, partitions int32) int32 {
-	return PartitionOfKey(SiteKey(site), partitions)
+	var room [20]byte // of the longest number: on the stack
+	return PartitionOfKey(strconv.AppendUint(room[:0], site, 10), partitions)
 }
 
 // PartitionOfKey returns the partition of a key: murmur2, as the Java client.

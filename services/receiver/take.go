@@ -27,7 +27,7 @@ type origin struct {
 type answerer interface {
 	// settle ends one frame of a source: with an answer to be queued, or with nil for
 	// none. The bytes may be used again once it returns.
-	settle(o *origin, answer []byte)
+	settle(o origin, answer []byte)
 }
 
 // The window of the stamp: DC-09 5.5.1.9 as siadc09 1.0.1 has it.
@@ -91,7 +91,7 @@ func (r *Receiver) admit(f dc09.Frame, raw []byte, o origin, now time.Time) (bad
 		var ok bool
 		if f, q, ok = r.unlock(f, raw, w, o); !ok {
 			r.metrics.became(kinOf(f.Line, 0, w), outcomeRefused)
-			o.door.settle(&o, nil)
+			o.door.settle(o, nil)
 			return true
 		}
 	} else if w.keyed && r.cfg.EncryptedOnly.Has(f.Line) {
@@ -159,14 +159,14 @@ func (r *Receiver) judge(f dc09.Frame, raw []byte, w whereabouts, o origin, now 
 // refuse sets aside what gets no answer.
 func (r *Receiver) refuse(o origin, reason, detail string, raw []byte) (bad bool) {
 	r.rejects.add(o, reason, detail, raw)
-	o.door.settle(&o, nil)
+	o.door.settle(o, nil)
 	return true
 }
 
 // silent leaves a frame without an answer, and counts it.
 func (r *Receiver) silent(o origin, reason string) {
 	r.metrics.silences.WithLabelValues(reason).Inc()
-	o.door.settle(&o, nil)
+	o.door.settle(o, nil)
 }
 
 func inWindow(sentMS, nowMS int64) bool {
@@ -177,7 +177,7 @@ func inWindow(sentMS, nowMS int64) bool {
 // reply answers at once.
 func (r *Receiver) reply(o origin, answer []byte, kind string) {
 	r.metrics.answered(o.transport, kind)
-	o.door.settle(&o, answer)
+	o.door.settle(o, answer)
 }
 
 // owed is an answer that a frame is owed. It is used again once it was given.

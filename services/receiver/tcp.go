@@ -254,7 +254,7 @@ func (r *Receiver) handlePiece(piece []byte, verdict dc09.Verdict, o origin, fra
 }
 
 // settle ends a frame; a panel that does not take its answers loses them.
-func (s *session) settle(o *origin, answer []byte) {
+func (s *session) settle(o origin, answer []byte) {
 	s.mu.Lock()
 	if s.unanswered == maxUnanswered {
 		s.changed.Broadcast()

@@ -161,14 +161,14 @@ func (d *door) work(queue <-chan datagram) {
 }
 
 // settle ends a frame; answers that come faster than the system sends them are lost.
-func (d *door) settle(o *origin, answer []byte) {
+func (d *door) settle(o origin, answer []byte) {
 	if answer != nil {
 		d.queue(o, answer)
 	}
 	d.flying.Done()
 }
 
-func (d *door) queue(o *origin, answer []byte) {
+func (d *door) queue(o origin, answer []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.out.to) >= datagramAnswers {
