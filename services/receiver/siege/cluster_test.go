@@ -89,7 +89,7 @@ func (c *cluster) file(n int, name string) string {
 	return filepath.Join(c.dir, fmt.Sprintf("%d-%s", n+1, name))
 }
 
-// format writes a node's settings and storage. A dead broker is to be noticed soon.
+// format writes a node's settings and storage.
 func (c *cluster) format(n int) {
 	c.t.Helper()
 	roles, listeners := "broker", "BROKER://"+local(c.listen[n])
@@ -101,8 +101,8 @@ func (c *cluster) format(n int) {
 		"listeners=" + listeners, "advertised.listeners=BROKER://" + local(c.listen[n]), "inter.broker.listener.name=BROKER",
 		"controller.listener.names=CONTROLLER", "listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT", "log.dirs=" + c.file(n, "log"),
 		"auto.create.topics.enable=false", "unclean.leader.election.enable=false", "auto.leader.rebalance.enable=false",
-		"offsets.topic.num.partitions=1", "offsets.topic.replication.factor=3", "broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=500",
-		"replica.lag.time.max.ms=5000", "num.io.threads=4", "num.network.threads=2", "background.threads=2", "log.cleaner.dedupe.buffer.size=16777216",
+		"offsets.topic.num.partitions=1", "offsets.topic.replication.factor=3", "broker.heartbeat.interval.ms=500",
+		"num.io.threads=4", "num.network.threads=2", "background.threads=2", "log.cleaner.dedupe.buffer.size=16777216",
 	}, "\n")
 	if err := os.WriteFile(c.file(n, "properties"), []byte(settings), 0o600); err != nil {
 		c.t.Fatal(err)

@@ -101,6 +101,8 @@ func playReceiver(raw json.RawMessage) (*part, error) {
 		"facts": func(json.RawMessage) (any, error) { return factsNow(reg) },
 		"heap":  writeHeap,
 		"cpu":   writeCPU,
+		// To the error output, when something is left that should be gone.
+		"goroutines": func(json.RawMessage) (any, error) { return nil, pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) },
 	}}
 	p.stop = func() error {
 		err := errors.Join(stops[1](), stops[0](), keys.Close())

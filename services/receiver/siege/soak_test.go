@@ -38,6 +38,15 @@ type sample struct {
 	Connections int `json:"connections"`
 }
 
+// round is what good panels saw in a turn of the mixture; Seconds has the wait for the
+// last answer in it.
+type round struct {
+	Seconds  float64 `json:"seconds"`
+	Planned  int     `json:"planned"`
+	Answered int     `json:"answered"`
+	Retried  int     `json:"retried"`
+}
+
 // soaked is the result.
 type soaked struct {
 	Began   time.Time `json:"began"`
@@ -53,6 +62,7 @@ type soaked struct {
 	// Stops and Kills of Kafka.
 	Stops   int        `json:"kafka_stopped"`
 	Kills   int        `json:"kafka_killed"`
+	Rounds  []round    `json:"rounds"`
 	Attacks []repelled `json:"attacks"`
 	Trends  []trend    `json:"trends"`
 	Samples []sample   `json:"samples"`
@@ -72,7 +82,7 @@ func TestSoak(t *testing.T) {
 	s := &soak{t: t, length: cmp.Or(*soakFlag, 6*time.Second), begin: time.Now(), random: rand.New(rand.NewPCG(3, 4))}
 	s.result = soaked{Began: s.begin.UTC(), Cores: runtime.NumCPU(), Panels: 300}
 	k := newKafka(t, t.TempDir(), findJava(t))
-	cfg := wardConfig{panels: s.result.Panels, fleet: fleetConfig{Redial: 30, Datagrams: 20, Retry: 2 * time.Second, Tries: 40}}
+	cfg := wardConfig{panels: s.result.Panels, fleet: fleetConfig{Redial: 30, Datagrams: 20, Retry: 2 * time.Second, Tries: 300}} // on a busy machine Kafka is away for minutes once it is killed
 	s.w = newWard(t, k.config(), cfg)
 	s.w.recruit(cfg)
 	attacker := spawn(t, "attacker", s.w.doors, nil, 0)
@@ -115,6 +125,7 @@ func (s *soak) round(attacker *process) {
 	var got []repelled
 	attacker.read(&got)
 	total := p.total()
+	s.result.Rounds = append(s.result.Rounds, round{p.Seconds, total.Planned, total.Answered, total.Retried})
 	s.result.Planned += total.Planned
 	s.result.Answered += total.Answered
 	for i, r := range got {
@@ -131,9 +142,9 @@ func (s *soak) round(attacker *process) {
 	}
 }
 
-// disturb stops Kafka for 1 to 8 s about every two minutes, and kills it each tenth time.
+// disturb stops Kafka for 1 to 8 s about every two minutes, and kills it each fourth time.
 func (s *soak) disturb(stop <-chan struct{}, k *kafka) {
-	const killEach = 10
+	const killEach = 4
 	wait := func(d time.Duration) bool {
 		select {
 		case <-time.After(d):

@@ -89,6 +89,13 @@ func (w *ward) compare(kafka eventlog.Config) (ledger, missing int) {
 // await asks until the condition holds.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
+	if !eventually(holds) {
+		t.Fatalf("waited %s for %s", patience, what)
+	}
+}
+
+// eventually asks until the answer is yes, or patience is over.
+func eventually(holds func() bool) bool {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	again := time.NewTicker(20 * time.Millisecond)
@@ -97,9 +104,10 @@ func await(t testing.TB, what string, holds func() bool) {
 		select {
 		case <-again.C:
 		case <-late.C:
-			t.Fatalf("waited %s for %s", patience, what)
+			return holds()
 		}
 	}
+	return true
 }
 
 func splitAddr(addr string) (host string, port int, err error) {
