@@ -20,11 +20,14 @@ type siegePlan struct {
 	attacks     []attack
 }
 
+// largeFleet is from where on the load is the large one.
+const largeFleet = 1000
+
 // plan grows with the number of good panels: in the large form thousands of half
 // frames and tens of thousands of connections, in the small one some.
 func plan() siegePlan {
 	seconds := phaseFlag.Seconds()
-	large := *panelsFlag >= 1000
+	large := *panelsFlag >= largeFleet
 	size := func(few, many int) int {
 		if large {
 			return many
@@ -53,7 +56,7 @@ func TestHostileLoad(t *testing.T) {
 	p := plan()
 	k := newKafka(t, t.TempDir(), findJava(t))
 	cfg := wardConfig{
-		panels: p.panels, connections: p.connections,
+		panels: p.panels, connections: p.connections, precedence: p.panels >= largeFleet,
 		// A tenth of the good panels connect for each message, a tenth send over UDP.
 		fleet: fleetConfig{Redial: 10, Datagrams: 10, Retry: 2 * time.Second, Tries: 30},
 	}

@@ -164,9 +164,6 @@ func (p *process) read(value any) {
 	}
 }
 
-// pid of the part itself: `nice` becomes what it starts.
-func (p *process) pid() int { return p.cmd.Process.Pid }
-
 // resident is a process's memory in bytes, as the system counts it.
 func resident(pid int) (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

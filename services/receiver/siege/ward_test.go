@@ -16,8 +16,9 @@ type wardConfig struct {
 	panels      int
 	connections int
 	fleet       fleetConfig
-	// nice of the panels' process and the receiver's.
-	nice int
+	// precedence of the panels' process over the others, so that it is in time. Without
+	// the right to it the system says so, and they run all the same.
+	precedence bool
 }
 
 // ward is a receiver and its panels, a process each.
@@ -34,14 +35,18 @@ func newWard(t testing.TB, kafka eventlog.Config, cfg wardConfig) *ward {
 	t.Helper()
 	bind(t, kafka, cfg.panels)
 	w := &ward{t: t, ledger: filepath.Join(t.TempDir(), "acknowledged")}
-	w.receiver = spawn(t, "receiver", receiverConfig{Brokers: kafka.Brokers, Keys: t.TempDir(), Connections: cfg.connections}, &w.doors, cfg.nice)
+	w.receiver = spawn(t, "receiver", receiverConfig{Brokers: kafka.Brokers, Keys: t.TempDir(), Connections: cfg.connections}, &w.doors, 0)
 	return w
 }
 
 // recruit starts the panels in a process of their own.
 func (w *ward) recruit(cfg wardConfig) {
 	w.t.Helper()
-	w.panels = spawn(w.t, "panels", w.fleet(cfg), nil, cfg.nice)
+	nice := 0
+	if cfg.precedence {
+		nice = -5
+	}
+	w.panels = spawn(w.t, "panels", w.fleet(cfg), nil, nice)
 }
 
 // fleet is the configuration of the panels at this receiver.
