@@ -32,6 +32,11 @@ func TestFirstAlarmIsOnThePageWithinAMinute(t *testing.T) {
 	if took > firstAlarmWithin {
 		t.Errorf("the first alarm was on the page after %s, the README promises %s", took, firstAlarmWithin)
 	}
+	see(t, ctx, "the page shows the frame of the site", chromedp.Click(`[data-testid="site-sent"]`), chromedp.WaitVisible(`[data-testid="transmission"]`))
+	shown, err := chromedp.Run(ctx, chromedp.Text(`[data-testid="transmission"]`))
+	if err != nil || !strings.Contains(shown, "#1234|NBA") || !strings.Contains(shown, "udp") {
+		t.Errorf("%v: the page shows %q", err, shown)
+	}
 }
 
 // The demonstration shows every kind of detection of the spine within a minute

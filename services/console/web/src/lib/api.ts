@@ -1,4 +1,4 @@
-import type { ActName, ActOutcome, Detection, Incident, Policy, Problem, Site } from './types'
+import type { ActName, ActOutcome, Detection, Incident, Policy, Problem, Sent, Site } from './types'
 
 /** The most sites that the page keeps; beyond, the search asks the server. */
 export const MAX_SITES = 20_000
@@ -49,6 +49,9 @@ export async function detections(): Promise<Detection[]> {
 export async function incidents(): Promise<Incident[]> {
   return (await get<{ incidents: Incident[] }>('/api/v1/incidents?limit=5000')).incidents
 }
+
+/** What a site sent in the last hour. */
+export const transmissions = (s: Site) => get<Sent>(`/api/v1/sites/${s.site}/transmissions`)
 
 /** A new key for each act; the same one would be the same act. */
 export function newKey(): string {

@@ -40,6 +40,25 @@ export interface Site {
   removed?: boolean
 }
 
+/** What a site sent lately. */
+export interface Sent {
+  from_ms: number
+  more?: boolean
+  transmissions: Transmission[]
+  polls: { path: number; count: number; first_at_ms: number; last_at_ms: number; median_interval_ms?: number }[]
+}
+
+export interface Transmission {
+  received_at_ms: number
+  transport: string
+  path?: number
+  encrypted?: boolean
+  raw?: string
+  explanation?: { fr: string; en: string }
+  events?: { id: string; kind: string; meaning?: { fr: string; en: string }; zone?: string; suspicion?: string; outcome?: string }[]
+  rejected?: { reason: string }
+}
+
 export interface Detection {
   id: string
   site: number
