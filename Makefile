@@ -64,6 +64,15 @@ fuzz: need-go ## Fuzz each parser for FUZZTIME (default 1m)
 loadtest: build setup-run ## Ten minutes of lockdown on an installation of its own, with a report
 	bin/vigie-load run lockdown --start bin/vigie --sites 2000 --rate 250 --duration 10m $(ARGS)
 
+PEER := loadtest/peers/kafka-streams
+.PHONY: peer test-peer bench-peer
+peer: setup-run ## Build the peer on Kafka Streams and run its tests
+	@mvn -q -B package -f $(PEER)/pom.xml
+test-peer: peer need-go ## The engine and its peer give the same bytes, over kills
+	$(GO) test -tags peer -count=1 -timeout 1h ./loadtest/peers/compare
+bench-peer: peer need-go ## What the engine and its peer take for one job (ARGS="--sites 100000 …")
+	$(GO) run ./loadtest/peers/compare $(ARGS)
+
 .PHONY: bench
 bench: need-go ## Run the benchmarks, each beside its baseline
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -16,7 +16,7 @@ import (
 // operation is the whole history; ns/event is what to read.
 func BenchmarkEngine(b *testing.B) {
 	for _, form := range []Form{Records, Beats} {
-		h := NewHistory(Spec{Seed: 1, Sites: 5000, Partitions: 1, StartMS: start, Duration: 20 * time.Minute, Form: form})
+		h := NewHistory(Spec{Seed: 1, Sites: 12_500, Partitions: 1, StartMS: start, Duration: 20 * time.Minute, Form: form})
 		var records []*kgo.Record
 		for step := h.Next(); step != nil; step = h.Next() {
 			for _, r := range step {
