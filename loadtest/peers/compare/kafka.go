@@ -101,8 +101,12 @@ func (l *lab) config(prefix string) eventlog.Config {
 // provision makes the topics. That of site states is not compacted here: every
 // output is to be compared, and times of the past make the cleaner take some.
 func (l *lab) provision(ctx context.Context, prefix string) error {
-	_, err := eventlog.Provision(ctx, l.config(prefix), eventlog.Options{
-		Partitions: int32(l.o.Partitions), Local: true, Durability: broker.Process,
+	// On a machine that is short of time Kafka's controller may think its broker dead.
+	err := l.again(ctx, func() error {
+		_, err := eventlog.Provision(ctx, l.config(prefix), eventlog.Options{
+			Partitions: int32(l.o.Partitions), Local: true, Durability: broker.Process,
+		})
+		return err
 	})
 	if err != nil {
 		return err
@@ -217,7 +221,7 @@ func (l *lab) fresh(ctx context.Context, prefix string) error {
 	if err := l.deleteGroups(ctx, groups.Groups()); err != nil {
 		return err
 	}
-	return l.again(ctx, func() error { return l.provision(ctx, prefix) })
+	return l.provision(ctx, prefix)
 }
 
 // deleteGroups waits for members that were killed to be given up.
