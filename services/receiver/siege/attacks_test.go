@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/services/receiver/dc09"
 )
 
@@ -67,8 +68,25 @@ var attacks = map[string]func(a *attacker, n int){
 	floodPackets: (*attacker).datagrams,
 }
 
-// attackers have one account that is declared.
-var attackers = account(1<<20 - 1)
+// attackers have declared accounts, one whose site is in each partition.
+var attackers = func() (of [partitions]string) {
+	for p := range of {
+		of[p] = account(1<<20 - 1 - p)
+	}
+	return of
+}()
+
+// attackerSite is the site of an attackers' account.
+func attackerSite(partition int) uint64 {
+	for s := uint64(1); ; s++ {
+		if int(topics.PartitionOf(s, partitions)) == partition {
+			return s
+		}
+	}
+}
+
+// known is an alarm of an attackers' account.
+func known(n int) []byte { return alarm(attackers[n%partitions], uint32(1+n/partitions%sequences), n) }
 
 // run attacks for as long as told, or until ctx ends.
 func (k attack) run(ctx context.Context, to doors) (repelled, error) {
@@ -148,7 +166,7 @@ func (a *attacker) halfFrames(n int) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(a.ctx, func() { _ = conn.Close() })()
-	raw := alarm(attackers, 1, n)
+	raw := known(n)
 	if _, err := conn.Write(raw[:len(raw)/2]); err != nil {
 		a.closed.Add(1)
 		return
@@ -181,11 +199,10 @@ func (a *attacker) connections(int) {
 	}
 }
 
-// validFrames sends alarms of a known account, as fast as they are taken.
+// validFrames sends alarms of known accounts, as fast as they are taken.
 func (a *attacker) validFrames(n int) {
 	a.stream(n, func(b []byte) []byte {
-		i := int(a.count.Add(1))
-		return append(b, alarm(attackers, uint32(1+i%sequences), i)...)
+		return append(b, known(int(a.count.Add(1)))...)
 	})
 }
 
@@ -254,8 +271,7 @@ func (a *attacker) datagrams(n int) {
 	defer conn.Close()
 	for a.turn(chunk) {
 		for range chunk {
-			i := int(a.count.Add(1))
-			_, _ = conn.Write(alarm(attackers, uint32(1+i%sequences), i)) // a full buffer is its own affair
+			_, _ = conn.Write(known(int(a.count.Add(1)))) // a full buffer is its own affair
 		}
 		a.sent.Add(chunk)
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -128,7 +129,7 @@ func provision(t testing.TB, cfg eventlog.Config, o eventlog.Options) {
 	}
 }
 
-// bind declares the accounts of so many panels, and the attackers' one.
+// bind declares the accounts of so many panels, and the attackers'.
 func bind(t testing.TB, cfg eventlog.Config, panels int) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(cfg.Brokers...))
@@ -147,7 +148,9 @@ func bind(t testing.TB, cfg eventlog.Config, panels int) {
 	for n := range panels {
 		declare(account(n), site(n))
 	}
-	declare(attackers, 1)
+	for p, account := range attackers {
+		declare(account, attackerSite(p))
+	}
 	if err := client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +189,7 @@ func readLog(t testing.TB, cfg eventlog.Config) written {
 			}
 			e := l.GetEvent()
 			zone, account := e.GetAlarmRaised().GetSignal().GetZone(), e.GetSource().GetPanel().GetAccount()
-			if zone != "" && account != attackers {
+			if zone != "" && !slices.Contains(attackers[:], account) {
 				found.add(account+"/"+zone, string(e.GetFingerprint()))
 			}
 		})
