@@ -2,6 +2,8 @@ package receiver
 
 import (
 	"fmt"
+	"math/big"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -63,33 +65,52 @@ func TestBindingsComeAndGo(t *testing.T) {
 	}
 }
 
-// The table does what a map does.
-func TestBindingsAreAMap(t *testing.T) {
+// A name is the account in base 37, with digits from 1 on, below the line.
+func TestNameIsANumber(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		table, model := new(bindings), map[name]binding{}
-		accounts := rapid.SliceOfN(rapid.StringMatching(`[0-3]{0,3}`), 1, 200).Draw(rt, "accounts")
-		for i, account := range accounts {
-			n, _ := nameOf(uint32(i%2), account)
-			if rapid.IntRange(0, 3).Draw(rt, "delete") == 0 {
-				table.delete(n)
-				delete(model, n)
-			} else {
-				to := binding{site: uint64(i + 1), version: uint64(i)}
-				table.set(n, to)
-				model[n] = to
-			}
-			if table.n != len(model) {
-				rt.Fatalf("%d accounts, want %d", table.n, len(model))
-			}
+		line, account := rapid.Uint32Range(0, 1<<24-1).Draw(rt, "line"), rapid.StringMatching(`[0-9A-Z]{0,16}`).Draw(rt, "account")
+		want := new(big.Int)
+		for _, c := range []byte(account) {
+			digit := strings.IndexByte("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", c) + 1
+			want.Add(want.Mul(want, big.NewInt(37)), big.NewInt(int64(digit)))
 		}
-		for i, account := range accounts {
-			n, _ := nameOf(uint32(i%2), account)
-			got, ok := table.get(n)
-			if want, known := model[n]; got != want || ok != known {
-				rt.Fatalf("%q: %v, %v, want %v, %v", account, got, ok, want, known)
-			}
+		want.Add(want, new(big.Int).Lsh(big.NewInt(int64(line)), 64+40))
+		n, _ := nameOf(line, account)
+		got := new(big.Int).Add(new(big.Int).Lsh(new(big.Int).SetUint64(n.hi), 64), new(big.Int).SetUint64(n.lo))
+		if got.Cmp(want) != 0 {
+			rt.Fatalf("%d/%s is %x, want %x", line, account, got, want)
 		}
 	})
+}
+
+// The table does what a map does, with several accounts in each of its parts.
+func TestBindingsAreAMap(t *testing.T) {
+	const accounts = 100_000
+	table, model := new(bindings), map[name]binding{}
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 3 * accounts {
+		line, account := accountNumber(random.IntN(accounts))
+		n, _ := nameOf(line, account)
+		if random.IntN(4) == 0 {
+			table.delete(n)
+			delete(model, n)
+			continue
+		}
+		to := binding{site: uint64(i + 1), version: uint64(i)}
+		table.set(n, to)
+		model[n] = to
+	}
+	if table.n != len(model) {
+		t.Fatalf("%d accounts, want %d", table.n, len(model))
+	}
+	for i := range accounts {
+		line, account := accountNumber(i)
+		n, _ := nameOf(line, account)
+		got, ok := table.get(n)
+		if want, known := model[n]; got != want || ok != known {
+			t.Fatalf("%q: %v, %v, want %v, %v", account, got, ok, want, known)
+		}
+	}
 }
 
 // BenchmarkSiteOfAccount: axis is the number of accounts; the baseline is a map in the
