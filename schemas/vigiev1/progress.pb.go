@@ -44,7 +44,9 @@ type Progress struct {
 	OpenDetections uint64 `protobuf:"varint,12,opt,name=open_detections,json=openDetections,proto3" json:"open_detections,omitempty"`
 	// Snapshots of this partition's state that count, newest first, two at most.
 	// What is not named here is waste, whatever stands in vigie.snapshots.
-	Snapshots     []*Snapshot `protobuf:"bytes,13,rep,name=snapshots,proto3" json:"snapshots,omitempty"`
+	Snapshots []*Snapshot `protobuf:"bytes,13,rep,name=snapshots,proto3" json:"snapshots,omitempty"`
+	// Why the partition goes no further than offset; absent while it goes on.
+	Stopped       *Stopped `protobuf:"bytes,14,opt,name=stopped,proto3" json:"stopped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,6 +172,78 @@ func (x *Progress) GetSnapshots() []*Snapshot {
 	return nil
 }
 
+func (x *Progress) GetStopped() *Stopped {
+	if x != nil {
+		return x.Stopped
+	}
+	return nil
+}
+
+// Stopped says that the record at the offset cannot be folded by its owner. It is
+// kept, and folded by the first program that can.
+type Stopped struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable, in kebab case: newer-envelope, fold-failed.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// In words.
+	Detail string `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	// When it was found, Unix ms UTC, by the owner's clock.
+	AtMs          int64 `protobuf:"varint,3,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stopped) Reset() {
+	*x = Stopped{}
+	mi := &file_vigie_v1_progress_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stopped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stopped) ProtoMessage() {}
+
+func (x *Stopped) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_progress_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stopped.ProtoReflect.Descriptor instead.
+func (*Stopped) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_progress_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Stopped) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Stopped) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *Stopped) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
 // GroupClock is the supervision clock S of a receiver group: milliseconds that
 // it has run since the first beat.
 type GroupClock struct {
@@ -182,7 +256,7 @@ type GroupClock struct {
 
 func (x *GroupClock) Reset() {
 	*x = GroupClock{}
-	mi := &file_vigie_v1_progress_proto_msgTypes[1]
+	mi := &file_vigie_v1_progress_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -194,7 +268,7 @@ func (x *GroupClock) String() string {
 func (*GroupClock) ProtoMessage() {}
 
 func (x *GroupClock) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_progress_proto_msgTypes[1]
+	mi := &file_vigie_v1_progress_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -207,7 +281,7 @@ func (x *GroupClock) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupClock.ProtoReflect.Descriptor instead.
 func (*GroupClock) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_progress_proto_rawDescGZIP(), []int{1}
+	return file_vigie_v1_progress_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GroupClock) GetGroup() string {
@@ -228,7 +302,7 @@ var File_vigie_v1_progress_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_progress_proto_rawDesc = "" +
 	"\n" +
-	"\x17vigie/v1/progress.proto\x12\bvigie.v1\x1a\x17vigie/v1/snapshot.proto\"\xd3\x03\n" +
+	"\x17vigie/v1/progress.proto\x12\bvigie.v1\x1a\x17vigie/v1/snapshot.proto\"\x80\x04\n" +
 	"\bProgress\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12!\n" +
@@ -244,7 +318,12 @@ const file_vigie_v1_progress_proto_rawDesc = "" +
 	" \x01(\tR\x05owner\x12\x14\n" +
 	"\x05sites\x18\v \x01(\x04R\x05sites\x12'\n" +
 	"\x0fopen_detections\x18\f \x01(\x04R\x0eopenDetections\x120\n" +
-	"\tsnapshots\x18\r \x03(\v2\x12.vigie.v1.SnapshotR\tsnapshots\"5\n" +
+	"\tsnapshots\x18\r \x03(\v2\x12.vigie.v1.SnapshotR\tsnapshots\x12+\n" +
+	"\astopped\x18\x0e \x01(\v2\x11.vigie.v1.StoppedR\astopped\"N\n" +
+	"\aStopped\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x13\n" +
+	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\"5\n" +
 	"\n" +
 	"GroupClock\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x11\n" +
@@ -262,20 +341,22 @@ func file_vigie_v1_progress_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_progress_proto_rawDescData
 }
 
-var file_vigie_v1_progress_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_vigie_v1_progress_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_vigie_v1_progress_proto_goTypes = []any{
 	(*Progress)(nil),   // 0: vigie.v1.Progress
-	(*GroupClock)(nil), // 1: vigie.v1.GroupClock
-	(*Snapshot)(nil),   // 2: vigie.v1.Snapshot
+	(*Stopped)(nil),    // 1: vigie.v1.Stopped
+	(*GroupClock)(nil), // 2: vigie.v1.GroupClock
+	(*Snapshot)(nil),   // 3: vigie.v1.Snapshot
 }
 var file_vigie_v1_progress_proto_depIdxs = []int32{
-	1, // 0: vigie.v1.Progress.clocks:type_name -> vigie.v1.GroupClock
-	2, // 1: vigie.v1.Progress.snapshots:type_name -> vigie.v1.Snapshot
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	2, // 0: vigie.v1.Progress.clocks:type_name -> vigie.v1.GroupClock
+	3, // 1: vigie.v1.Progress.snapshots:type_name -> vigie.v1.Snapshot
+	1, // 2: vigie.v1.Progress.stopped:type_name -> vigie.v1.Stopped
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_progress_proto_init() }
@@ -290,7 +371,7 @@ func file_vigie_v1_progress_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_progress_proto_rawDesc), len(file_vigie_v1_progress_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

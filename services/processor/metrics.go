@@ -27,6 +27,7 @@ type metrics struct {
 	timers, jumpRefused *prometheus.GaugeVec
 	ages                *ages
 	*snapshotMetrics
+	*stopMetrics
 }
 
 // RegisterMetrics registers what a processor counts, for the page that lists it.
@@ -58,12 +59,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		jumpRefused:   gauge("clock_jump_refused", "1 while a beat lies more than 72 h ahead and waits for two people's word."),
 		ages:          newAges(time.Now),
 
-		snapshotMetrics: newSnapshotMetrics(),
+		snapshotMetrics: newSnapshotMetrics(), stopMetrics: newStopMetrics(),
 	}
 	if reg != nil {
 		reg.MustRegister(m.records, m.outputs, m.commits, m.aborts, m.rebuilds, m.commitSeconds, m.restored,
 			m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused, m.ages)
 		m.snapshotMetrics.register(reg)
+		m.stopMetrics.register(reg)
 	}
 	return m
 }
@@ -107,6 +109,9 @@ func (m *metrics) committed(touched []*partition, took time.Duration) {
 func (m *metrics) confirmed(p *partition) {
 	for _, out := range p.pending {
 		m.outputs.WithLabelValues(out.record.Topic).Inc()
+		if out.aside != "" {
+			m.setAside.WithLabelValues(out.aside).Inc()
+		}
 	}
 }
 
@@ -123,6 +128,7 @@ func (m *metrics) gone(number int32) {
 	for _, g := range []*prometheus.GaugeVec{m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused, m.snapshotBytes} {
 		g.DeleteLabelValues(label)
 	}
+	m.goesOn(number)
 	m.ages.gone(number)
 }
 
@@ -133,7 +139,7 @@ func (p *Processor) Health(context.Context) error {
 	default:
 		return errors.New("its partitions are not restored yet")
 	}
-	return p.metrics.ages.health()
+	return errors.Join(p.metrics.whyStopped(), p.metrics.ages.health())
 }
 
 // ages are gauges that grow while nothing happens: they are reckoned when asked for.

@@ -35,51 +35,61 @@ type partition struct {
 	// restoring is there while a state is being read.
 	restoring *restoring
 	saved     saved
+	// reads is the newest envelope that this program reads.
+	reads uint32
+	// stop is the record before which it stops; stands says that it came there.
+	stop   *stopError
+	stands bool
+	// spoiled: the fold failed inside a record, and nothing of it is true any more.
+	spoiled bool
 }
 
 // pendingOutput is an encoded output and the input offset that caused it.
 type pendingOutput struct {
 	at     int64
 	record *kgo.Record
-}
-
-// stopError stops a partition: going on would lose or invent meaning.
-type stopError struct {
-	partition int32
-	offset    int64
-	reason    string
-}
-
-func (e *stopError) Error() string {
-	return fmt.Sprintf("partition %d stopped at offset %d: %s", e.partition, e.offset, e.reason)
+	// aside is why its input was set aside; "" for what the fold says.
+	aside string
 }
 
 func newPartition(number int32, fold Fold) *partition {
-	p := &partition{number: number, fold: fold}
+	p := &partition{number: number, fold: fold, reads: envelopeVersion}
 	p.ctx.clock = &p.clock
 	p.ctx.arm = p.timers.arm
 	return p
 }
 
 // apply folds one record. The record must be the one at next or after it: the
-// log of events has no holes that carry meaning.
-func (p *partition) apply(r *kgo.Record) error {
+// log of events has no holes that carry meaning. The error is a *stopError: the
+// record was not folded, and next stands before it.
+func (p *partition) apply(r *kgo.Record) (err error) {
 	if r.Offset < p.next {
 		return nil
 	}
+	if p.stop != nil && r.Offset >= p.stop.offset {
+		return p.stop
+	}
+	undecodable := proto.Unmarshal(r.Value, &p.decoded)
+	if undecodable == nil && p.decoded.Version > p.reads {
+		return newerEnvelope(r, p.decoded.Version, p.reads)
+	}
+	defer func() {
+		if failure := recover(); failure != nil {
+			p.spoiled = true
+			err = foldFailed(r, p.decoded.GetEvent().GetSite(), failure)
+		}
+	}()
 	p.chain.add(r)
 	p.next = r.Offset + 1
 	p.ctx.outs = 0
 	p.ctx.emit = func(o Output) { p.output(r, o) }
 	rec := Record{Partition: p.number, Offset: r.Offset, TimestampMS: r.Timestamp.UnixMilli(), Key: r.Key, Log: &p.decoded}
 	p.ctx.record = rec
-	switch err := proto.Unmarshal(r.Value, &p.decoded); {
-	case err != nil:
-		p.setAside(r, "undecodable", "the value is not a vigie.v1.LogRecord: "+err.Error())
-	case p.decoded.Version > envelopeVersion:
-		return &stopError{p.number, r.Offset, fmt.Sprintf("its envelope has version %d, this program reads up to %d: upgrade it", p.decoded.Version, envelopeVersion)}
+	switch {
+	case undecodable != nil:
+		p.setAside(r, asideUndecodable, "the value is not a vigie.v1.LogRecord")
 	case p.decoded.Record == nil && len(p.decoded.ProtoReflect().GetUnknown()) == 0:
-		p.setAside(r, "empty", "the record holds nothing")
+		p.setAside(r, asideEmpty, "the record holds nothing")
 	case p.decoded.Record == nil:
 		// A kind of record that a newer program writes: kept in the log, passed over.
 	default:
@@ -103,8 +113,18 @@ func (p *partition) step(rec Record) {
 	}
 }
 
-// setAside says on vigie.rejected what could not be folded, and goes on.
+// Why a record is set aside, as vigie.rejected and the metric say it.
+const (
+	asideUndecodable = "undecodable"
+	asideEmpty       = "empty"
+)
+
+// setAside says on vigie.rejected what could not be folded, and goes on. It is
+// part of the fold version: no word of a library's, which may change, is in it.
 func (p *partition) setAside(r *kgo.Record, reason, detail string) {
+	if p.quiet {
+		return
+	}
 	p.output(r, Output{
 		Topic: topics.Rejected,
 		Key:   []byte(topics.Events),
@@ -113,6 +133,7 @@ func (p *partition) setAside(r *kgo.Record, reason, detail string) {
 			RawLength: uint64(len(r.Value)), Topic: topics.Events, Partition: r.Partition, Offset: r.Offset,
 		},
 	})
+	p.pending[len(p.pending)-1].aside = reason
 }
 
 var encoding = proto.MarshalOptions{Deterministic: true}
@@ -183,5 +204,6 @@ func (p *partition) progress(owner string) *vigiev1.Progress {
 		ChainHash: p.chain.hash[:], ChainOrdinal: p.chain.ordinal,
 		FoldVersion: p.fold.Version(), PolicyVersion: n.PolicyVersion, BroadcastVersion: n.BroadcastVersion,
 		Owner: owner, Sites: n.Sites, OpenDetections: n.OpenDetections, Snapshots: p.saved.named,
+		Stopped: p.stopped(),
 	}
 }

@@ -61,6 +61,10 @@ type Processor struct {
 	// kept holds the partitions of a client that had to be rebuilt: their state
 	// is a function of the log up to next, whoever committed what since.
 	kept map[int32]*partition
+	// unwritable are the partitions of which no output can be written.
+	unwritable map[int32]*unwritable
+	// reads is the newest envelope that the program reads.
+	reads uint32
 }
 
 // New checks the configuration; nothing runs before Run.
@@ -89,7 +93,8 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	}
 	return &Processor{
 		cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics), store: deps.Store,
-		ready: make(chan struct{}), kept: map[int32]*partition{},
+		ready: make(chan struct{}), kept: map[int32]*partition{}, unwritable: map[int32]*unwritable{},
+		reads: envelopeVersion,
 	}, nil
 }
 

@@ -47,6 +47,8 @@ type world struct {
 	patience time.Duration
 	// snapshots are taken far more often than in life.
 	snapshots Snapshots
+	// reads is the newest envelope of processors started from now on; 0: this program's.
+	reads uint32
 	// store wraps the topic's store of an instance; nil takes it as it is.
 	store func(instance string, topic snapshot.Store) snapshot.Store
 }
@@ -225,6 +227,9 @@ func (w *world) start(name string) *instance {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	if w.reads > 0 {
+		p.reads = w.reads
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	in.p, in.stop = p, stop
 	go func() { in.done <- p.Run(ctx) }()
@@ -244,17 +249,24 @@ func (w *world) oracle() map[string][][]*kgo.Record {
 		want[topic] = make([][]*kgo.Record, testPartitions)
 	}
 	for p := range int32(testPartitions) {
-		part := newPartition(p, newTally())
-		for _, r := range w.read(topics.Events, p) {
-			if err := part.apply(r); err != nil {
-				w.t.Fatal(err)
-			}
-		}
-		for _, out := range part.pending {
+		for _, out := range w.folded(p).pending {
 			want[out.record.Topic][p] = append(want[out.record.Topic][p], out.record)
 		}
 	}
 	return want
+}
+
+// folded is a partition as the newest program folds it, in one thread.
+func (w *world) folded(p int32) *partition {
+	w.t.Helper()
+	part := newPartition(p, newTally())
+	part.reads = newestEnvelope
+	for _, r := range w.read(topics.Events, p) {
+		if err := part.apply(r); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return part
 }
 
 func (w *world) read(topic string, p int32) []*kgo.Record {
@@ -284,6 +296,12 @@ func (w *world) read(topic string, p int32) []*kgo.Record {
 // settled waits until the committed offsets stand at the end of the log.
 func (w *world) settled() {
 	w.t.Helper()
+	w.settledBut(nil)
+}
+
+// settledBut waits until they do, but for partitions that stand where they are told to.
+func (w *world) settledBut(stands map[int32]int64) {
+	w.t.Helper()
 	adm := kadm.NewClient(w.cl)
 	topic := w.cfg.Topic(topics.Events)
 	deadline, done := context.WithTimeout(w.t.Context(), w.patience)
@@ -300,7 +318,13 @@ func (w *world) settled() {
 		behind := false
 		for p := range int32(testPartitions) {
 			end, _ := ends.Lookup(topic, p)
+			if want, some := stands[p]; some {
+				end.Offset = want
+			}
 			behind = behind || at[p] < end.Offset
+			if want, some := stands[p]; some && at[p] > want {
+				w.t.Fatalf("partition %d went over %d to %d", p, want, at[p])
+			}
 		}
 		if !behind {
 			return
@@ -341,13 +365,9 @@ func (w *world) checkStates() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	p.reads = newestEnvelope
 	for n := range int32(testPartitions) {
-		want := newPartition(n, newTally())
-		for _, r := range w.read(topics.Events, n) {
-			if err := want.apply(r); err != nil {
-				w.t.Fatal(err)
-			}
-		}
+		want := w.folded(n)
 		want.drop(want.next)
 		for range 2 {
 			got, err := p.restore(w.t.Context(), n, nil)
@@ -569,18 +589,6 @@ func TestMovedOffsetStopsLoudly(t *testing.T) {
 	}
 	err := <-w.start("a").done
 	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("somebody moved the offset")) {
-		t.Errorf("got %v", err)
-	}
-}
-
-// Decision 17: an envelope of the future stops; meaning would be lost.
-func TestNewerEnvelopeStops(t *testing.T) {
-	w := newWorld(t, 4)
-	w.append(0, &vigiev1.LogRecord{Version: envelopeVersion + 1, Record: &vigiev1.LogRecord_Beat{Beat: &vigiev1.Beat{}}})
-	w.feed(1)
-	err := <-w.start("a").done
-	var stopped *stopError
-	if !errors.As(err, &stopped) || stopped.partition != 0 || stopped.offset != 0 {
 		t.Errorf("got %v", err)
 	}
 }

@@ -45,6 +45,9 @@ func (p *Processor) restore(ctx context.Context, number int32, kept *partition) 
 	if err := r.look(wait); err != nil {
 		return nil, err
 	}
+	if kept != nil && kept.stands && r.committed > kept.next {
+		kept = nil // Another program has gone over what this one could not fold.
+	}
 	part, source := kept, fromMemory
 	if part == nil {
 		part, source, err = r.rebuild(ctx)
@@ -68,6 +71,12 @@ const (
 	fromOlder    = "older_snapshot"
 	fromLog      = "log"
 )
+
+func (p *Processor) newPartition(number int32) *partition {
+	part := newPartition(number, p.cfg.NewFold())
+	part.reads = p.reads
+	return part
+}
 
 // recovery is one restore of a partition.
 type recovery struct {
@@ -121,7 +130,7 @@ func (r *recovery) rebuild(ctx context.Context) (part *partition, source string,
 		r.p.deps.Log.Error("processor: a snapshot cannot be used, an older one or the log is", "partition", r.number,
 			"offset", name.GetOffset(), "snapshot", ids.Show(name.GetId()), "because", err)
 	}
-	part = newPartition(r.number, r.p.cfg.NewFold())
+	part = r.p.newPartition(r.number)
 	part.next = r.first
 	if r.first > 0 {
 		r.p.deps.Log.Error("processor: the log no longer begins at its first record; what came before is not in the states",
@@ -143,7 +152,7 @@ var errNoSnapshot = errors.New("not used")
 // fromSnapshot restores a partition from one snapshot and the log after it. The
 // chain proves at the end that both are of one history.
 func (r *recovery) fromSnapshot(ctx context.Context, name *vigiev1.Snapshot) (*partition, error) {
-	part := newPartition(r.number, r.p.cfg.NewFold())
+	part := r.p.newPartition(r.number)
 	if why := r.misfit(name, part.fold.Version()); why != "" {
 		return nil, fmt.Errorf("%w: %s", errNoSnapshot, why)
 	}

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/open-vigie/vigie/schemas/topics"
@@ -45,9 +43,12 @@ type session struct {
 	work   sync.WaitGroup
 	slots  chan struct{}
 
-	// owned is the loop's own: partitions restored and live.
+	// owned is the loop's own: partitions restored and live, or standing.
 	owned    map[int32]*partition
 	restored chan restoreResult
+	// failed are the records inside of which a fold has failed, lost the ones that
+	// stand in the way of a restore.
+	failed, lost map[int32]*stopError
 
 	mu sync.Mutex
 	// assigned counts, per partition held now, how often it was assigned, so
@@ -78,6 +79,7 @@ func newSession(ctx context.Context, p *Processor) (*session, error) {
 	s := &session{
 		p: p, topic: p.deps.Kafka.Topic(topics.Events),
 		owned: map[int32]*partition{}, assigned: map[int32]uint64{},
+		failed: map[int32]*stopError{}, lost: map[int32]*stopError{},
 		restored: make(chan restoreResult, 1024), slots: make(chan struct{}, restoreWorkers),
 		lastCommit: time.Now(), chores: make(chan *chore, 1),
 	}
@@ -127,10 +129,7 @@ func (s *session) onAssigned(ctx context.Context, cl *kgo.Client, numbers []int3
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range numbers {
-		s.epoch++
-		s.assigned[n] = s.epoch
-		epoch := s.epoch
-		s.work.Go(func() { s.restore(ctx, n, epoch) })
+		s.begin(n)
 	}
 }
 
@@ -170,6 +169,7 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 		s.dropGone()
+		s.tryAgain()
 		s.takeChore()
 		if ctx.Err() != nil {
 			return s.commit(ending)
@@ -205,17 +205,25 @@ func (s *session) takeRestored() error {
 	for {
 		select {
 		case r := <-s.restored:
-			if r.err != nil {
-				return r.err
-			}
 			s.mu.Lock()
 			current := s.assigned[r.number] == r.epoch
 			s.mu.Unlock()
-			if !current {
+			if !current && r.err == nil {
 				continue
 			}
+			if r.err != nil {
+				if err := s.unrestored(r.number, r.err); err != nil {
+					return err
+				}
+				s.sayReady()
+				continue
+			}
+			s.foresee(r.part)
 			s.owned[r.number] = r.part
-			s.cl.ResumeFetchPartitions(map[string][]int32{s.topic: {r.number}})
+			if !r.part.stands && s.p.unwritable[r.number] == nil {
+				s.p.metrics.goesOn(r.number)
+			}
+			s.resume(r.number)
 			s.p.metrics.state(r.part)
 			s.sayReady()
 		default:
@@ -226,7 +234,7 @@ func (s *session) takeRestored() error {
 
 func (s *session) sayReady() {
 	s.mu.Lock()
-	all := len(s.owned) == len(s.assigned)
+	all := len(s.owned)+len(s.lost) == len(s.assigned)
 	s.mu.Unlock()
 	if all {
 		s.p.readyOnce.Do(func() { close(s.p.ready) })
@@ -237,10 +245,17 @@ func (s *session) sayReady() {
 func (s *session) dropGone() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	gone := func(n int32) bool { _, held := s.assigned[n]; return !held }
 	for n := range s.owned {
-		if _, held := s.assigned[n]; !held {
+		if gone(n) {
 			delete(s.owned, n)
-			s.p.metrics.gone(n)
+			s.p.leave(n)
+		}
+	}
+	for n := range s.lost {
+		if gone(n) {
+			delete(s.lost, n)
+			s.p.leave(n)
 		}
 	}
 }
@@ -273,12 +288,18 @@ func (s *session) poll(ctx context.Context) error {
 
 func (s *session) foldAll(tp kgo.FetchTopicPartition) error {
 	part, ok := s.owned[tp.Partition]
-	if !ok {
+	switch {
+	case !ok && s.failed[tp.Partition] != nil:
+		return nil // It is being restored; they are read again.
+	case !ok:
 		return fmt.Errorf("partition %d gave records before it was restored", tp.Partition)
 	}
 	for _, r := range tp.Records {
 		if err := part.apply(r); err != nil {
-			return &fatalError{err}
+			if err := s.halt(part, err); err != nil || part.spoiled {
+				return err
+			}
+			break
 		}
 	}
 	s.sinceCommit += len(tp.Records)
@@ -296,6 +317,9 @@ func (s *session) due() bool {
 		return true
 	}
 	for _, part := range s.owned {
+		if s.p.waits(part.number) {
+			continue
+		}
 		if part.urgent || len(part.pending) > 0 && since >= s.p.cfg.CommitEvery {
 			return true
 		}
@@ -314,12 +338,13 @@ func (s *session) commit(ctx context.Context) error {
 		if !ok || at.Offset < part.next {
 			return nil
 		}
-		if at.Offset > part.next {
+		if at.Offset > part.next && !part.stands {
 			return fmt.Errorf("partition %d was polled to %d but folded to %d only", n, at.Offset, part.next)
 		}
 		touched = append(touched, part)
 	}
 	if len(touched) == 0 {
+		s.sinceCommit = 0
 		return nil
 	}
 	slices.SortFunc(touched, func(a, b *partition) int { return int(a.number - b.number) })
@@ -339,77 +364,11 @@ func (s *session) commit(ctx context.Context) error {
 		s.p.metrics.confirmed(part)
 		part.drop(part.next)
 		part.saved.confirm()
+		s.p.wrote(part.number)
 	}
+	s.hold(standing(touched))
 	s.sinceCommit = 0
 	s.p.metrics.committed(touched, s.lastCommit.Sub(start))
 	s.startChore()
-	return nil
-}
-
-func (s *session) transact(ctx context.Context, touched []*partition) (bool, error) {
-	if err := s.gts.Begin(); err != nil {
-		return false, fmt.Errorf("begin: %w", err)
-	}
-	promise := kgo.AbortingFirstErrPromise(s.cl)
-	for _, part := range touched {
-		for _, out := range part.pending {
-			if out.at >= part.next {
-				panic("processor: an output would be committed without the offset that caused it")
-			}
-			s.gts.Produce(ctx, s.outgoing(out.record), promise.Promise())
-		}
-	}
-	owner := s.p.deps.Kafka.TransactionalID(s.p.cfg.Instance)
-	for _, part := range touched {
-		record, err := progressRecord(part, owner)
-		if err != nil {
-			return false, err
-		}
-		s.gts.Produce(ctx, s.outgoing(record), promise.Promise())
-	}
-	if err := s.cl.Flush(ctx); err != nil { // Err would wait for an absent Kafka for ever
-		return false, fmt.Errorf("send the outputs: %w", err)
-	}
-	failed := promise.Err()
-	if failed != nil {
-		s.p.deps.Log.Warn("processor: an output was refused, its transaction is aborted and sent again", "because", failed)
-	}
-	return s.gts.End(ctx, failed == nil)
-}
-
-// outgoing is a fresh copy of an output for one try: the client writes into
-// what it is given.
-func (s *session) outgoing(r *kgo.Record) *kgo.Record {
-	out := *r
-	out.Topic = s.p.deps.Kafka.Topic(r.Topic)
-	if n := topics.FixedPartitions(r.Topic); n > 0 {
-		out.Partition %= n
-	}
-	return &out
-}
-
-func progressRecord(part *partition, owner string) (*kgo.Record, error) {
-	value, err := encoding.Marshal(part.progress(owner))
-	if err != nil {
-		return nil, fmt.Errorf("encode progress of partition %d: %w", part.number, err)
-	}
-	return &kgo.Record{
-		Topic: topics.Progress, Partition: part.number,
-		Key: strconv.AppendInt(nil, int64(part.number), 10), Value: value,
-	}, nil
-}
-
-// afterAbort makes sure that the transaction really has no effect: an abort
-// that follows a lost answer may hide a commit, and sending again would double it.
-func (s *session) afterAbort(ctx context.Context, touched []*partition) error {
-	committed, err := committedOffsets(ctx, kadm.NewClient(s.cl), s.p.cfg.Group, s.topic)
-	if err != nil {
-		return err
-	}
-	for _, part := range touched {
-		if at, ok := committed[part.number]; ok && at >= part.next {
-			return fmt.Errorf("the aborted transaction of partition %d was committed after all", part.number)
-		}
-	}
 	return nil
 }

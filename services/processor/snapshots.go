@@ -150,6 +150,9 @@ func (s *session) nextChore(now time.Time) *chore {
 	var oldest, wasteful, unswept *partition
 	for _, part := range s.owned {
 		v := &part.saved
+		if part.stands || s.p.waits(part.number) {
+			continue // Its next progress record, which would name one, may be far.
+		}
 		if len(part.pending) == 0 && v.due(now, part.next, s.p.cfg.Snapshots) && (oldest == nil || v.at.Before(oldest.saved.at)) {
 			oldest = part
 		}
