@@ -6,14 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
@@ -38,48 +34,17 @@ func (p PartitionTime) Behind() time.Duration {
 
 // Times tells how far time has come in each partition, in order.
 func Times(ctx context.Context, cfg Config, log *slog.Logger) ([]PartitionTime, error) {
-	cl, err := kgo.NewClient(cfg.ReaderOpts(log)...)
+	all, _, err := Standings(ctx, cfg, log)
 	if err != nil {
-		return nil, fmt.Errorf("look at the log's time: %w", err)
+		return nil, err
 	}
-	defer cl.Close()
-	topic := cfg.Topic(topics.Events)
-	newest, err := kadm.NewClient(cl).ListMaxTimestampOffsets(ctx, topic)
-	if err == nil {
-		err = newest.Error()
-	}
-	if fatal := noTopic(err); fatal != nil {
-		return nil, fmt.Errorf("%s: %w", topic, fatal)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look at the youngest records of %s: %w", topic, err)
-	}
-	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
-	if err != nil {
-		return nil, fmt.Errorf("look at the end of %s: %w", topic, err)
-	}
-	last := map[int32]*vigiev1.Progress{}
-	err = readUntil(ctx, cfg, topics.Progress, log, func(r *kgo.Record) (bool, error) {
-		progress := &vigiev1.Progress{}
-		last[r.Partition] = progress
-		return false, proto.Unmarshal(r.Value, progress)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read how far the processors are: %w", err)
-	}
-	var times []PartitionTime
-	newest.Each(func(o kadm.ListedOffset) {
-		end, _ := ends.Lookup(topic, o.Partition)
-		t := PartitionTime{Partition: o.Partition, Unfolded: end.Offset - last[o.Partition].GetOffset()}
-		if w := last[o.Partition].GetWatermarkMs(); w > 0 {
-			t.Watermark = time.UnixMilli(w).UTC()
+	times := make([]PartitionTime, len(all))
+	for i, s := range all {
+		times[i] = PartitionTime{Partition: s.Partition, Newest: s.Newest, Unfolded: s.End - s.Progress.GetOffset()}
+		if w := s.Progress.GetWatermarkMs(); w > 0 {
+			times[i].Watermark = time.UnixMilli(w).UTC()
 		}
-		if o.Timestamp > 0 {
-			t.Newest = time.UnixMilli(o.Timestamp).UTC()
-		}
-		times = append(times, t)
-	})
-	slices.SortFunc(times, func(a, b PartitionTime) int { return int(a.Partition - b.Partition) })
+	}
 	return times, nil
 }
 

@@ -100,9 +100,13 @@ var errEnough = errors.New("enough was read")
 
 // readUntil reads a topic from its start to its end, or until each says enough.
 func readUntil(ctx context.Context, cfg Config, topic string, log *slog.Logger, each func(*kgo.Record) (bool, error)) error {
+	return readFrom(ctx, cfg, topic, FromStart(), log, each)
+}
+
+func readFrom(ctx context.Context, cfg Config, topic string, from From, log *slog.Logger, each func(*kgo.Record) (bool, error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tail := NewTail(cfg, TailOptions{Topic: topic, From: FromStart(), Each: func(r *kgo.Record) error {
+	tail := NewTail(cfg, TailOptions{Topic: topic, From: from, Each: func(r *kgo.Record) error {
 		enough, err := each(r)
 		if enough && err == nil {
 			err = errEnough
