@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -30,8 +31,9 @@ import (
 // come, stop, are killed, are frozen until others have taken over and then come
 // back; networks are cut, also right behind a chosen request; brokers refuse,
 // answer late, lose leadership; time in the log jumps; snapshots are taken all
-// the time, and fail, rot, and vanish. At the end everything is healed, and the
-// committed outputs must be the oracle's: byte for byte, once each; so must the
+// the time, and fail, rot, and vanish; records come that these programs cannot
+// fold, and output partitions take nothing. At the end everything is healed, a
+// program without the fault takes over, and the committed outputs must be the oracle's: byte for byte, once each; so must the
 // states that a next owner would restore.
 //
 //	SIM_SEEDS=10000 go test -tags simulation,synctests -timeout 12h -run Simulation ./services/processor
@@ -40,8 +42,9 @@ import (
 // The tag synctests gives the Kafka client locks that let virtual time pass.
 const simulationSeeds = 24
 
-// restores counts, over all seeds, where states came from.
-var restores sync.Map
+// restores and stops count, over all seeds, where states came from, and why
+// partitions stood.
+var restores, stops sync.Map
 
 func TestSimulation(t *testing.T) {
 	first, n := uint64(0), uint64(simulationSeeds)
@@ -62,6 +65,8 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
+var stopReasons = []string{reasonNewerEnvelope, reasonFoldFailed, reasonUnwritable}
+
 // reached fails when the histories did not try every way to restore: they would
 // prove little.
 func reached(t *testing.T) {
@@ -70,6 +75,13 @@ func reached(t *testing.T) {
 			t.Logf("%d partitions were restored from %s", n.(*atomic.Int64).Load(), source)
 		} else {
 			t.Errorf("no partition was restored from %s", source)
+		}
+	}
+	for _, reason := range stopReasons {
+		if n, ok := stops.Load(reason); ok {
+			t.Logf("%d partitions stood at the end of a processor's life: %s", n.(*atomic.Int64).Load(), reason)
+		} else {
+			t.Errorf("no partition stood for %s", reason)
 		}
 	}
 }
@@ -89,6 +101,8 @@ type simulation struct {
 	alive  map[string]*instance
 	rot    *rot
 	faults []*kfake.FaultHandle
+	// poisoned: some record can be folded by a better program only.
+	poisoned bool
 	// told is the story so far, shown when it ends badly.
 	told []string
 }
@@ -123,6 +137,9 @@ func simulate(t *testing.T, seed uint64) {
 		}
 		w.cl.Close()
 	}()
+	if seed%3 == 0 { // The programs of this history have a fault.
+		w.newFold = newFlawed
+	}
 	s.come("a")
 	for range 6 + s.rng.IntN(20) {
 		s.feed(1 + s.rng.IntN(12))
@@ -168,6 +185,14 @@ func (in *instance) count() {
 			sum.(*atomic.Int64).Add(n)
 		}
 	}
+	for _, reason := range stopReasons {
+		for n := range testPartitions {
+			if testutil.ToFloat64(in.p.metrics.stops.WithLabelValues(strconv.Itoa(n), reason)) > 0 {
+				sum, _ := stops.LoadOrStore(reason, &atomic.Int64{})
+				sum.(*atomic.Int64).Add(1)
+			}
+		}
+	}
 }
 
 // one picks a living processor; "" when there is none.
@@ -188,7 +213,7 @@ func (s *simulation) one() string {
 // something is one blow of fate.
 func (s *simulation) something() {
 	name := s.one()
-	switch s.rng.IntN(13) {
+	switch s.rng.IntN(16) {
 	case 0, 1:
 		s.come([]string{"a", "b", "c"}[s.rng.IntN(3)])
 	case 2:
@@ -226,7 +251,40 @@ func (s *simulation) something() {
 		s.rot.set(share)
 	case 12:
 		s.shorten()
+	case 13:
+		s.unfoldable()
+	case 14, 15:
+		s.unwritable()
 	}
+}
+
+// unfoldable appends a record that a newer program can fold, or one without a fault.
+func (s *simulation) unfoldable() {
+	p, envelope, site := s.rng.Int32N(testPartitions), uint32(envelopeVersion), uint64(unlucky)
+	if s.rng.IntN(2) == 0 {
+		envelope, site = newestEnvelope, 1+s.rng.Uint64N(6)
+	}
+	s.poisoned = true
+	s.tell("partition %d gets a record of site %d in an envelope of version %d at %d", p, site, envelope, s.poison(p, envelope, site))
+}
+
+// unwritable lets one partition of an output topic take nothing, until all is healed
+// or for a while.
+func (s *simulation) unwritable() {
+	errs := []*kerr.Error{kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.MessageTooLarge, kerr.TopicAuthorizationFailed, kerr.KafkaStorageError}
+	f := kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Produce}, Err: errs[s.rng.IntN(len(errs))], Count: -1, Partitions: []int32{s.rng.Int32N(testPartitions)},
+		Topic: s.cfg.Topic([]string{topics.Detections, topics.SiteStates, topics.Incidents, topics.Progress}[s.rng.IntN(4)]),
+	}
+	s.tell("nothing can be written to %s partition %d: %s", f.Topic, f.Partitions[0], f.Err.Message)
+	fault := s.cluster.Fault(f)
+	if s.rng.IntN(2) == 0 {
+		s.faults = append(s.faults, fault)
+		return
+	}
+	s.during(time.Duration(s.rng.Int64N(int64(20 * time.Second))))
+	s.tell("%s can be written again", f.Topic)
+	fault.Remove()
 }
 
 // shorten takes the beginning of vigie.snapshots away, now and then all of it.
@@ -338,15 +396,20 @@ func (s *simulation) heal() {
 	for _, f := range s.faults {
 		f.Remove()
 	}
+	s.newFold, s.reads = newTally, newestEnvelope
+	others := []string{"b", "c"}
+	if s.poisoned { // The better program takes over from every one of the old.
+		others = append(others, "a")
+	}
 	for name, in := range s.alive {
 		in.cutAfter.Store(0)
 		in.cut.Store(false)
-		if name != "a" {
+		if slices.Contains(others, name) {
 			in.stop()
 			s.gone(name, true)
 		}
 	}
-	s.dismiss("b", "c")
+	s.dismiss(others...)
 	s.come("a")
 }
 
