@@ -247,9 +247,12 @@ func (x *Stopped) GetAtMs() int64 {
 // GroupClock is the supervision clock S of a receiver group: milliseconds that
 // it has run since the first beat.
 type GroupClock struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Group         string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
-	SMs           int64                  `protobuf:"varint,2,opt,name=s_ms,json=sMs,proto3" json:"s_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Group string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	SMs   int64                  `protobuf:"varint,2,opt,name=s_ms,json=sMs,proto3" json:"s_ms,omitempty"`
+	// Receivers of the group came and went too often for S to wait for their panels:
+	// silence found now may be ours. Ends 10 min after the last time.
+	Degraded      bool `protobuf:"varint,3,opt,name=degraded,proto3" json:"degraded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -298,6 +301,13 @@ func (x *GroupClock) GetSMs() int64 {
 	return 0
 }
 
+func (x *GroupClock) GetDegraded() bool {
+	if x != nil {
+		return x.Degraded
+	}
+	return false
+}
+
 var File_vigie_v1_progress_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_progress_proto_rawDesc = "" +
@@ -323,11 +333,12 @@ const file_vigie_v1_progress_proto_rawDesc = "" +
 	"\aStopped\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x13\n" +
-	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\"5\n" +
+	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\"Q\n" +
 	"\n" +
 	"GroupClock\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x11\n" +
-	"\x04s_ms\x18\x02 \x01(\x03R\x03sMsB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
+	"\x04s_ms\x18\x02 \x01(\x03R\x03sMs\x12\x1a\n" +
+	"\bdegraded\x18\x03 \x01(\bR\bdegradedB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
 
 var (
 	file_vigie_v1_progress_proto_rawDescOnce sync.Once

@@ -21,6 +21,12 @@ const (
 	// maxBeatGap is the longest pause between beats in which a receiver still
 	// counts as having listened; an idle receiver beats each second.
 	maxBeatGap = 2_500
+	// maxFailover is how long S may stand still, within failoverWindow, because one
+	// receiver of a group fell silent while another listened all along: the time in
+	// which its panels find the other. Beyond it S runs on, or a receiver that comes
+	// and goes would keep silence from being found.
+	maxFailover    = 60_000
+	failoverWindow = 600_000
 	// maxJump is the longest outage of ours that the clock bridges by itself;
 	// beyond it two people confirm (ClockAdjusted).
 	maxJump = 72 * 3_600_000
@@ -53,6 +59,8 @@ type writer struct {
 	aside   bool
 	// gaps counts beats of this boot that never arrived.
 	sequence, gaps uint64
+	// since is the T from which on it has beaten without a pause of maxBeatGap.
+	since int64
 }
 
 // groupClock is the supervision clock of a receiver group.
@@ -61,7 +69,14 @@ type groupClock struct {
 	// t is the time up to which every live receiver of the group has told all.
 	t, now   int64
 	segments []segment
+	// failovers are the pauses that count against maxFailover, oldest first.
+	failovers []failover
+	// degraded is the T at which S last ran on although a receiver was silent.
+	degraded int64
 }
+
+// failover is a pause of S for the sake of one silent receiver's panels.
+type failover struct{ at, length int64 }
 
 // segment is a stretch of receivers' time; s stands still over a paused one.
 type segment struct {
@@ -79,6 +94,9 @@ func (c *clock) beat(b *vigiev1.Beat) bool {
 	w.sequence = b.Sequence
 	if b.TMs == 0 || b.TMs <= w.t {
 		return false
+	}
+	if fresh || b.TMs-w.t > maxBeatGap {
+		w.since = b.TMs
 	}
 	step := int64(0)
 	if !fresh {
@@ -172,7 +190,7 @@ func (c *clock) adjust(w int64) {
 	}
 	for i := range c.groups {
 		g := &c.groups[i]
-		g.t, g.segments = w, g.segments[:0]
+		g.t, g.segments, g.failovers, g.degraded = w, g.segments[:0], g.failovers[:0], 0
 	}
 }
 
@@ -222,12 +240,38 @@ func (c *clock) advanceGroup(name string) {
 	}
 	switch {
 	case least <= g.t:
-	case least-g.t > maxBeatGap:
-		g.pauseTo(least)
-	default:
+	case least-g.t <= maxBeatGap, c.listened(name, g.t) && !g.mayFailOver(least):
 		g.push(segment{t0: g.t, t1: least, s0: g.now, s1: g.now + least - g.t})
+	default:
+		g.pauseTo(least)
 	}
 }
+
+// listened says whether a receiver of the group, live now, has beaten without a
+// pause since then: another one was silent, not we.
+func (c *clock) listened(name string, since int64) bool {
+	return slices.ContainsFunc(c.writers, func(w writer) bool {
+		return w.group == name && !w.aside && w.since <= since
+	})
+}
+
+// mayFailOver says whether S may stand still once more for one receiver's sake.
+func (g *groupClock) mayFailOver(to int64) bool {
+	g.failovers = slices.DeleteFunc(g.failovers, func(f failover) bool { return f.at <= to-failoverWindow })
+	length := to - g.t
+	for _, f := range g.failovers {
+		length += f.length
+	}
+	if length > maxFailover {
+		g.degraded = to
+		return false
+	}
+	g.failovers = append(g.failovers, failover{to, to - g.t})
+	return true
+}
+
+// isDegraded says whether silence in the group may be ours, and counts all the same.
+func (g *groupClock) isDegraded() bool { return g.degraded > 0 && g.t < g.degraded+failoverWindow }
 
 func (g *groupClock) pauseTo(t int64) {
 	if t > g.t {
@@ -288,7 +332,7 @@ func (c *clock) sAt(group string, at int64) int64 {
 func (c *clock) clocks() []*vigiev1.GroupClock {
 	out := make([]*vigiev1.GroupClock, len(c.groups))
 	for i, g := range c.groups {
-		out[i] = &vigiev1.GroupClock{Group: g.name, SMs: g.now}
+		out[i] = &vigiev1.GroupClock{Group: g.name, SMs: g.now, Degraded: g.isDegraded()}
 	}
 	return out
 }

@@ -19,7 +19,9 @@ import (
 
 // stateFormat is the newest encoding of what the engine keeps; the fold's pieces
 // have formats of their own. Bytes of every format are read for ever.
-const stateFormat uint32 = 1
+//
+// Since 2 it has what counts against maxFailover.
+const stateFormat uint32 = 2
 
 // timersPerFrame bounds a frame of timers: 64 kB, about.
 const timersPerFrame = 4_096
@@ -115,8 +117,8 @@ func addFrame(sum hash.Hash, frame []byte) {
 func (p *partition) packHead(c *packed.Coder) {
 	format, number, version, counts, timers := stateFormat, p.number, p.fold.Version(), p.fold.Counts(), p.timers.size()
 	packed.Uint(c, &format)
-	if format != stateFormat {
-		c.Fail("the state has format %d, this program reads %d", format, stateFormat)
+	if format == 0 || format > stateFormat {
+		c.Fail("the state has format %d, this program reads up to %d", format, stateFormat)
 		return
 	}
 	packed.Int(c, &number)
@@ -124,7 +126,7 @@ func (p *partition) packHead(c *packed.Coder) {
 	packed.Int(c, &p.next)
 	c.Array(p.chain.hash[:])
 	packed.Uint(c, &p.chain.ordinal)
-	p.clock.pack(c)
+	p.clock.pack(c, format)
 	packed.Int(c, &timers)
 	for _, n := range []*uint64{&counts.Sites, &counts.OpenDetections, &counts.PolicyVersion, &counts.BroadcastVersion, &counts.Degraded} {
 		packed.Uint(c, n)
@@ -226,7 +228,7 @@ func (q *timerQueue) append(class TimerClass, group string, all int, list []Time
 	*h = append(*h, list...)
 }
 
-func (c *clock) pack(p *packed.Coder) {
+func (c *clock) pack(p *packed.Coder, format uint32) {
 	packed.Int(p, &c.w)
 	packed.Int(p, &c.jump)
 	packed.List(p, &c.writers, func(w *writer) {
@@ -238,6 +240,9 @@ func (c *clock) pack(p *packed.Coder) {
 		p.Bool(&w.aside)
 		packed.Uint(p, &w.sequence)
 		packed.Uint(p, &w.gaps)
+		if format >= 2 {
+			packed.Int(p, &w.since)
+		}
 	})
 	packed.List(p, &c.groups, func(g *groupClock) {
 		p.String(&g.name)
@@ -247,6 +252,14 @@ func (c *clock) pack(p *packed.Coder) {
 			for _, v := range []*int64{&s.t0, &s.t1, &s.s0, &s.s1} {
 				packed.Int(p, v)
 			}
+		})
+		if format < 2 {
+			return
+		}
+		packed.Int(p, &g.degraded)
+		packed.List(p, &g.failovers, func(f *failover) {
+			packed.Int(p, &f.at)
+			packed.Int(p, &f.length)
 		})
 	})
 }

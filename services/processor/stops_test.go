@@ -2,10 +2,12 @@ package processor
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -81,10 +83,17 @@ func (w *world) wantStopped(in *instance, n int32, offset int64, reason string) 
 	in.wantStopped(w.t, reason)
 }
 
+// wantStopped waits until one partition, 0, is shown as standing: one that is
+// started again finds out anew.
 func (in *instance) wantStopped(t *testing.T, reason string) {
 	t.Helper()
-	if n := testutil.CollectAndCount(in.p.metrics.stops); n != 1 {
-		t.Errorf("%d partitions are shown as stopped, want 1", n)
+	deadline, done := context.WithTimeout(t.Context(), time.Minute)
+	defer done()
+	shown := func() bool { return testutil.CollectAndCount(in.p.metrics.stops) == 1 }
+	for !shown() && pause(deadline, 5*time.Millisecond) == nil {
+	}
+	if !shown() || testutil.ToFloat64(in.p.metrics.stops.WithLabelValues("0", reason)) != 1 {
+		t.Errorf("partition 0 alone should be shown as standing for %s", reason)
 	}
 	if err := in.p.Health(t.Context()); err == nil || !strings.Contains(err.Error(), "partition 0") {
 		t.Errorf("readiness says %v, not that partition 0 stands for %s", err, reason)
