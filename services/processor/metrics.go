@@ -88,6 +88,7 @@ func (m *metrics) state(p *partition) {
 	m.sites.WithLabelValues(label).Set(float64(counts.Sites))
 	m.detections.WithLabelValues(label).Set(float64(counts.OpenDetections))
 	m.degraded.WithLabelValues(label).Set(float64(counts.Degraded))
+	m.stopMetrics.time(p)
 	m.timers.WithLabelValues(label).Set(float64(p.timers.size()))
 	refused := 0.0
 	if p.clock.jump != 0 {
@@ -125,8 +126,8 @@ func (m *metrics) rebuilt(because error) {
 // figures would stand still here, and look like a partition that stopped.
 func (m *metrics) gone(number int32) {
 	label := strconv.Itoa(int(number))
-	for _, g := range []*prometheus.GaugeVec{m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused, m.snapshotBytes} {
-		g.DeleteLabelValues(label)
+	for _, g := range []*prometheus.GaugeVec{m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused, m.snapshotBytes, m.beatGaps, m.overdone} {
+		g.DeletePartialMatch(prometheus.Labels{"partition": label})
 	}
 	m.goesOn(number)
 	m.ages.gone(number)

@@ -28,6 +28,9 @@ type partition struct {
 	// pending are the outputs that no confirmed transaction holds yet.
 	pending []pendingOutput
 	urgent  bool
+	// kept is about how many bytes they are; full says that no input is read for it.
+	kept int
+	full bool
 	// quiet discards outputs: what is replayed was committed before.
 	quiet   bool
 	ctx     Context
@@ -158,6 +161,7 @@ func (p *partition) output(in *kgo.Record, o Output) {
 	}
 	out.Headers = headers(o, out, in)
 	p.pending = append(p.pending, pendingOutput{at: in.Offset, record: out})
+	p.kept += sizeOf(out)
 	p.urgent = p.urgent || o.Urgent
 }
 
@@ -182,11 +186,18 @@ func headers(o Output, out, in *kgo.Record) []kgo.RecordHeader {
 	)
 }
 
+// sizeOf is about what an output takes in memory.
+func sizeOf(r *kgo.Record) int {
+	const around = 512 // the record itself, its headers and their values
+	return len(r.Key) + len(r.Value) + around
+}
+
 // drop forgets the outputs that a confirmed transaction holds: those caused
 // before the committed offset.
 func (p *partition) drop(committed int64) {
 	n := 0
 	for n < len(p.pending) && p.pending[n].at < committed {
+		p.kept -= sizeOf(p.pending[n].record)
 		n++
 	}
 	clear(p.pending[:n])

@@ -63,6 +63,8 @@ type Processor struct {
 	kept map[int32]*partition
 	// unwritable are the partitions of which no output can be written.
 	unwritable map[int32]*unwritable
+	// mayKeep is how many bytes of outputs a partition may keep and read on.
+	mayKeep int
 	// reads is the newest envelope that the program reads.
 	reads uint32
 }
@@ -94,7 +96,7 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	return &Processor{
 		cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics), store: deps.Store,
 		ready: make(chan struct{}), kept: map[int32]*partition{}, unwritable: map[int32]*unwritable{},
-		reads: envelopeVersion,
+		reads: envelopeVersion, mayKeep: maxKept,
 	}, nil
 }
 

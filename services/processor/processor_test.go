@@ -49,6 +49,8 @@ type world struct {
 	snapshots Snapshots
 	// reads is the newest envelope of processors started from now on; 0: this program's.
 	reads uint32
+	// mayKeep is that of processors; 0 for what it is in life.
+	mayKeep int
 	// store wraps the topic's store of an instance; nil takes it as it is.
 	store func(instance string, topic snapshot.Store) snapshot.Store
 }
@@ -229,6 +231,9 @@ func (w *world) start(name string) *instance {
 	}
 	if w.reads > 0 {
 		p.reads = w.reads
+	}
+	if w.mayKeep > 0 {
+		p.mayKeep = w.mayKeep
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	in.p, in.stop = p, stop

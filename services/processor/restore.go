@@ -208,7 +208,7 @@ func (r *recovery) replay(ctx context.Context, part *partition) error {
 	topic := r.p.deps.Kafka.Topic(topics.Events)
 	err := eventlog.ReadRange(ctx, r.p.deps.Kafka.ReaderOpts(r.p.deps.Log), topic, r.number, from, r.committed, part.apply)
 	part.quiet = false
-	part.pending, part.urgent = nil, false
+	part.pending, part.urgent, part.kept = nil, false, 0
 	if err != nil {
 		return fmt.Errorf("replay partition %d from %d to %d: %w", r.number, from, r.committed, err)
 	}

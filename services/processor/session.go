@@ -19,6 +19,9 @@ const (
 	// maxPoll is the most records folded between two looks at the clock: it
 	// bounds a transaction.
 	maxPoll = 10_000
+	// maxKept bounds the outputs, in bytes, that a partition keeps for transactions
+	// to come: past it its input is paused until they are confirmed.
+	maxKept = 32 << 20
 	// restoreWorkers is how many partitions are restored at once.
 	restoreWorkers = 4
 	// stopPatience is how long a stop waits for its last commit.
@@ -219,6 +222,7 @@ func (s *session) takeRestored() error {
 				continue
 			}
 			s.foresee(r.part)
+			r.part.full = false
 			s.owned[r.number] = r.part
 			if !r.part.stands && s.p.unwritable[r.number] == nil {
 				s.p.metrics.goesOn(r.number)
@@ -303,6 +307,7 @@ func (s *session) foldAll(tp kgo.FetchTopicPartition) error {
 		}
 	}
 	s.sinceCommit += len(tp.Records)
+	s.brim(part)
 	s.p.metrics.folded(part, len(tp.Records), tp.HighWatermark, tp.Records[len(tp.Records)-1].Timestamp)
 	return nil
 }
@@ -320,7 +325,7 @@ func (s *session) due() bool {
 		if s.p.waits(part.number) {
 			continue
 		}
-		if part.urgent || len(part.pending) > 0 && since >= s.p.cfg.CommitEvery {
+		if part.urgent || part.full || len(part.pending) > 0 && since >= s.p.cfg.CommitEvery {
 			return true
 		}
 	}
@@ -358,6 +363,9 @@ func (s *session) commit(ctx context.Context) error {
 	s.lastCommit = time.Now()
 	if !committed {
 		s.p.metrics.aborts.Inc()
+		for _, part := range touched {
+			s.drained(part) // It is polled again up to where it is, first.
+		}
 		return s.afterAbort(ctx, touched)
 	}
 	for _, part := range touched {
@@ -365,6 +373,7 @@ func (s *session) commit(ctx context.Context) error {
 		part.drop(part.next)
 		part.saved.confirm()
 		s.p.wrote(part.number)
+		s.drained(part)
 	}
 	s.hold(standing(touched))
 	s.sinceCommit = 0

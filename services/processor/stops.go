@@ -191,3 +191,25 @@ func (s *session) hold(at map[int32]int64) {
 	s.cl.PauseFetchPartitions(map[string][]int32{s.topic: numbers})
 	s.cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{s.topic: offsets})
 }
+
+// brim pauses the input of a partition that keeps more outputs than it may. It
+// stands at its position then: only an abort makes it read again what it has folded.
+func (s *session) brim(part *partition) {
+	if part.kept > s.p.mayKeep && !part.full && !part.stands {
+		part.full = true
+		s.cl.PauseFetchPartitions(map[string][]int32{s.topic: {part.number}})
+		s.p.metrics.brims.Inc()
+	}
+}
+
+// drained reads a partition on that was full, when its outputs were confirmed, or
+// aborted and its position set back.
+func (s *session) drained(part *partition) {
+	if !part.full {
+		return
+	}
+	part.full = false
+	if !part.stands && !s.p.waits(part.number) {
+		s.cl.ResumeFetchPartitions(map[string][]int32{s.topic: {part.number}})
+	}
+}

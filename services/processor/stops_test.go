@@ -273,6 +273,26 @@ func TestUndecodableRecordsAreSetAsideOnce(t *testing.T) {
 	w.check()
 }
 
+// Decision 11: outputs that no transaction takes are bounded; input waits for them.
+func TestOutputsKeptAreBounded(t *testing.T) {
+	w := newWorld(t, 76)
+	w.mayKeep = 2_000
+	fault := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.TransactionAbortable, Count: -1})
+	in := w.start("a")
+	paused := func() bool { return testutil.ToFloat64(in.p.metrics.brims) >= 2*testPartitions }
+	deadline, done := context.WithTimeout(t.Context(), time.Minute)
+	defer done()
+	for !paused() && pause(deadline, 5*time.Millisecond) == nil {
+		w.feed(5)
+	}
+	if !paused() {
+		t.Error("outputs pile up, and the input is read on")
+	}
+	fault.Remove()
+	w.live(2)
+	w.check()
+}
+
 func (w *world) committedNow() map[int32]int64 {
 	w.t.Helper()
 	at, err := committedOffsets(w.t.Context(), kadm.NewClient(w.cl), w.cfg.Group("processor"), w.cfg.Topic(topics.Events))

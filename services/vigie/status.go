@@ -56,12 +56,14 @@ type partitionStatus struct {
 	WatermarkMS    int64            `json:"watermark_ms"`
 	WatermarkAgeMS int64            `json:"watermark_age_ms"`
 	SupervisionMS  map[string]int64 `json:"supervision_ms"`
-	FoldVersion    uint32           `json:"fold_version"`
-	PolicyVersion  uint64           `json:"policy_version"`
-	Sites          uint64           `json:"sites"`
-	OpenDetections uint64           `json:"open_detections"`
-	Snapshot       *snapshotStatus  `json:"snapshot,omitempty"`
-	Stopped        *stoppedStatus   `json:"stopped,omitempty"`
+	// Degraded are the groups whose receivers come and go too often.
+	Degraded       []string        `json:"supervision_degraded,omitempty"`
+	FoldVersion    uint32          `json:"fold_version"`
+	PolicyVersion  uint64          `json:"policy_version"`
+	Sites          uint64          `json:"sites"`
+	OpenDetections uint64          `json:"open_detections"`
+	Snapshot       *snapshotStatus `json:"snapshot,omitempty"`
+	Stopped        *stoppedStatus  `json:"stopped,omitempty"`
 }
 
 // snapshotStatus is the newest snapshot that counts.
@@ -186,6 +188,9 @@ func statusOf(at eventlog.Standing, id func(instance string) string, nowMS int64
 	}
 	for _, c := range said.GetClocks() {
 		p.SupervisionMS[c.GetGroup()] = c.GetSMs()
+		if c.GetDegraded() {
+			p.Degraded = append(p.Degraded, c.GetGroup())
+		}
 	}
 	if named := said.GetSnapshots(); len(named) > 0 {
 		p.Snapshot = &snapshotStatus{Offset: named[0].GetOffset(), AgeMS: max(0, nowMS-named[0].GetTakenAtMs()), Bytes: named[0].GetBytes()}

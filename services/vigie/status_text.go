@@ -72,7 +72,11 @@ func (p partitionStatus) time() string {
 func (p partitionStatus) supervised() string {
 	said := make([]string, 0, len(p.SupervisionMS))
 	for _, group := range slices.Sorted(maps.Keys(p.SupervisionMS)) {
-		said = append(said, group+" "+span(p.SupervisionMS[group]))
+		one := group + " " + span(p.SupervisionMS[group])
+		if slices.Contains(p.Degraded, group) {
+			one += " (degraded)"
+		}
+		said = append(said, one)
 	}
 	return orDash(strings.Join(said, ", "))
 }
