@@ -43,6 +43,8 @@ type clock struct {
 	w int64
 	// jump is the T that was refused for lying more than maxJump ahead; 0 when none.
 	jump int64
+	// adjusted is the id of the last adjustment: a repeat of it is without effect.
+	adjusted []byte
 	// writers in order of name.
 	writers []writer
 	// groups in order of name.
@@ -182,9 +184,13 @@ func (c *clock) advance() {
 	c.w = max(c.w, least)
 }
 
-// adjust rebases W after people confirmed a jump; supervision clocks stand.
-func (c *clock) adjust(w int64) {
-	c.w, c.jump = w, 0
+// adjust rebases W after people confirmed a jump; supervision clocks stand. Said
+// again, under the same id, it would set time back.
+func (c *clock) adjust(id []byte, w int64) {
+	if len(id) > 0 && bytes.Equal(id, c.adjusted) {
+		return
+	}
+	c.w, c.jump, c.adjusted = w, 0, bytes.Clone(id)
 	for i := range c.writers {
 		c.writers[i].t = w
 	}

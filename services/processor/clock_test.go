@@ -139,7 +139,7 @@ func TestImplausibleJumpIsRefusedUntilAdjusted(t *testing.T) {
 	if b.c.jump == 0 {
 		t.Error("the refused jump does not show")
 	}
-	b.c.adjust(start + maxJump + 2000)
+	b.c.adjust([]byte("1"), start+maxJump+2000)
 	b.receiver("a", maxJump+3000)
 	b.want(t, maxJump+3000, 2000)
 }

@@ -108,7 +108,7 @@ func (p *partition) step(rec Record) {
 		p.clock.beat(beat)
 	}
 	if adjusted := rec.Log.GetBroadcast().GetClockAdjusted(); adjusted != nil {
-		p.clock.adjust(adjusted.NewWatermarkMs)
+		p.clock.adjust(rec.Log.GetBroadcast().GetId(), adjusted.NewWatermarkMs)
 	}
 	p.fold.Apply(&p.ctx, rec)
 	if beat != nil && beat.TMs != 0 {

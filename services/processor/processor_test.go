@@ -536,7 +536,7 @@ func TestHeartbeatCutInACommitLosesAndDoublesNothing(t *testing.T) {
 	w.check()
 }
 
-// A processor died in a transaction that would stay open for long: who takes over
+// Decision 15: a processor died in a transaction that would stay open for long: who takes over
 // ends it, and does not wait.
 func TestWhoTakesOverEndsTheDeadOnesTransaction(t *testing.T) {
 	w := newWorld(t, 60)

@@ -149,7 +149,7 @@ func (s *writes) Write(ctx context.Context, name *vigiev1.Snapshot, frames iter.
 	return s.nth(n, &rotten{s.Store, newRot(0)}, ctx, name, frames)
 }
 
-// A damaged generation is seen, and the older one or the log takes its place.
+// Decisions 16 and 52: a damaged generation is seen, and the older one or the log takes its place.
 func TestDamagedSnapshotsAreNotBelieved(t *testing.T) {
 	type write = func(*rotten, context.Context, *vigiev1.Snapshot, iter.Seq[[]byte]) error
 	for name, test := range map[string]struct {
@@ -254,7 +254,7 @@ func TestKilledInTheMiddleOfASnapshot(t *testing.T) {
 	w.check()
 }
 
-// A zombie finishes its snapshot after another has taken the partition over: it
+// Decision 16: a zombie finishes its snapshot after another has taken the partition over: it
 // overwrites nothing, and nobody names it.
 func TestAZombiesSnapshotCountsForNothing(t *testing.T) {
 	w := newWorld(t, 54)
@@ -429,6 +429,7 @@ func TestEveryPartOfAPartitionIsInItsState(t *testing.T) {
 		want.clock.beat(b)
 		want.timers.arm(Timer{Class: TimerClass(i % 2), Group: []string{"", "g"}[i%2], Deadline: rng.Int64N(1_000), Site: rng.Uint64N(9), Kind: 2, What: 3})
 	}
+	want.clock.adjusted = []byte("said")
 	want.clock.jump, want.next, want.chain.ordinal, want.chain.hash[5] = 9, 77, 76, 1
 	got := newPartition(3, newTally())
 	for frame := range want.freeze().frames() {

@@ -20,7 +20,7 @@ import (
 // stateFormat is the newest encoding of what the engine keeps; the fold's pieces
 // have formats of their own. Bytes of every format are read for ever.
 //
-// Since 2 it has what counts against maxFailover.
+// Since 2 it has what counts against maxFailover, and the last adjustment.
 const stateFormat uint32 = 2
 
 // timersPerFrame bounds a frame of timers: 64 kB, about.
@@ -231,6 +231,9 @@ func (q *timerQueue) append(class TimerClass, group string, all int, list []Time
 func (c *clock) pack(p *packed.Coder, format uint32) {
 	packed.Int(p, &c.w)
 	packed.Int(p, &c.jump)
+	if format >= 2 {
+		p.Bytes(&c.adjusted)
+	}
 	packed.List(p, &c.writers, func(w *writer) {
 		p.String(&w.name)
 		p.Bytes(&w.boot)
