@@ -3,8 +3,10 @@ package receiver
 import (
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -66,4 +68,30 @@ func TestDeadPartitionStopsNoOther(t *testing.T) {
 	fault.Remove()
 	expect(t, shared, late)
 	expect(t, socket, late)
+}
+
+// While Kafka is away a panel connects again for each try. What it left behind waits no
+// longer than Drain, and no goroutine waits for Kafka.
+func TestWhoLeftWhileKafkaIsAwayLeavesNothing(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Drain = 50 * time.Millisecond })
+	socket := w.dial("udp")
+	send(t, socket, sia(t, 9999, "#1234|NBA99"))
+	expect(t, socket, ackOf(9999)) // all that a receiver runs is running now
+	release := w.hold()
+	const panels = 100
+	before := runtime.NumGoroutine()
+	for n := range uint32(panels) {
+		conn := w.dial("tcp")
+		send(t, conn, sia(t, 1+n, "#1234|NBA01"))
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		expectClosed(t, conn)
+	}
+	w.await("the goroutines of those who left to end", func() bool { return runtime.NumGoroutine() < before+panels/10 })
+	if left := testutil.ToFloat64(w.r.metrics.silences.WithLabelValues("stopped")); left != panels {
+		t.Errorf("%v of %d connections ended without their answer", left, panels)
+	}
+	release()
+	w.await("what they sent to be in the log", func() bool { events, _ := w.log(); return len(events) == panels+1 })
 }

@@ -97,12 +97,12 @@ type session struct {
 	// seat among all connections; proven once a whole frame came.
 	seat   *seat
 	proven bool
-	flying sync.WaitGroup
 	// abort ends reading when answers cannot be written.
 	abort context.CancelFunc
 
 	mu sync.Mutex
-	// changed is told when unanswered falls, writing ends, or reading must.
+	// changed is told when unanswered falls from its bound or to none, when writing
+	// ends, or reading must.
 	changed sync.Cond
 	// unanswered are the frames not settled yet.
 	unanswered int
@@ -137,9 +137,28 @@ func (s *session) run(stop context.Context) {
 		s.changed.Broadcast()
 	})()
 	s.read(ctx)
-	s.r.drained(&s.flying)
+	s.windUp()
+}
+
+// windUp waits until every frame is settled, at most Drain, and what is to be answered
+// is written. Nothing waits longer: while Kafka is away panels come and go, and what
+// each of them left behind would add up.
+func (s *session) windUp() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	late := false
+	defer time.AfterFunc(s.r.cfg.Drain, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		late = true
+		s.changed.Broadcast()
+	}).Stop()
+	for s.unanswered > 0 && !late {
+		s.changed.Wait()
+	}
+	if s.unanswered > 0 {
+		s.r.metrics.silences.WithLabelValues("stopped").Inc()
+	}
 	for s.writing {
 		s.changed.Wait()
 	}
@@ -212,7 +231,6 @@ func (s *session) drain(ctx context.Context) (pieces int, more bool) {
 		if !s.room(ctx) {
 			return pieces, false
 		}
-		s.flying.Add(1)
 		if s.handle(piece, verdict) {
 			s.bad++
 		} else if !s.proven {
@@ -233,8 +251,11 @@ func (s *session) room(ctx context.Context) bool {
 	for s.unanswered >= maxUnanswered && ctx.Err() == nil {
 		s.changed.Wait()
 	}
+	if ctx.Err() != nil {
+		return false
+	}
 	s.unanswered++
-	return ctx.Err() == nil
+	return true
 }
 
 func (s *session) handle(piece []byte, verdict dc09.Verdict) (bad bool) {
@@ -256,7 +277,7 @@ func (r *Receiver) handlePiece(piece []byte, verdict dc09.Verdict, o origin, fra
 // settle ends a frame; a panel that does not take its answers loses them.
 func (s *session) settle(o origin, answer []byte) {
 	s.mu.Lock()
-	if s.unanswered == maxUnanswered {
+	if s.unanswered == maxUnanswered || s.unanswered == 1 {
 		s.changed.Broadcast()
 	}
 	s.unanswered--
@@ -274,7 +295,6 @@ func (s *session) settle(o origin, answer []byte) {
 		}
 	}
 	s.mu.Unlock()
-	s.flying.Done()
 }
 
 // ended sorts out why reading ended.
