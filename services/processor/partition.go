@@ -3,6 +3,7 @@ package processor
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -10,6 +11,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/chain"
 )
 
 // envelopeVersion is the newest LogRecord.version that this program reads.
@@ -22,7 +24,7 @@ type partition struct {
 	fold   Fold
 	clock  clock
 	timers timerQueue
-	chain  chain
+	chain  chain.Chain
 	// next is F: the offset of the first record not yet folded.
 	next int64
 	// pending are the outputs that no confirmed transaction holds yet.
@@ -35,6 +37,8 @@ type partition struct {
 	// restoring is there while a state is being read.
 	restoring *restoring
 	saved     saved
+	// signedAt is when a checkpoint of it was last begun.
+	signedAt time.Time
 }
 
 // pendingOutput is an encoded output and the input offset that caused it.
@@ -67,7 +71,7 @@ func (p *partition) apply(r *kgo.Record) error {
 	if r.Offset < p.next {
 		return nil
 	}
-	p.chain.add(r)
+	p.chain.Add(r)
 	p.next = r.Offset + 1
 	p.ctx.outs = 0
 	p.ctx.emit = func(o Output) { p.output(r, o) }
@@ -180,7 +184,7 @@ func (p *partition) progress(owner string) *vigiev1.Progress {
 	n := p.fold.Counts()
 	return &vigiev1.Progress{
 		Partition: uint32(p.number), Offset: p.next, WatermarkMs: p.clock.w, Clocks: p.clock.clocks(),
-		ChainHash: p.chain.hash[:], ChainOrdinal: p.chain.ordinal,
+		ChainHash: p.chain.Hash[:], ChainOrdinal: p.chain.Ordinal,
 		FoldVersion: p.fold.Version(), PolicyVersion: n.PolicyVersion, BroadcastVersion: n.BroadcastVersion,
 		Owner: owner, Sites: n.Sites, OpenDetections: n.OpenDetections, Snapshots: p.saved.named,
 	}
