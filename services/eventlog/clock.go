@@ -58,14 +58,9 @@ func Times(ctx context.Context, cfg Config, log *slog.Logger) ([]PartitionTime, 
 	if err != nil {
 		return nil, fmt.Errorf("look at the end of %s: %w", topic, err)
 	}
-	last := map[int32]*vigiev1.Progress{}
-	err = readUntil(ctx, cfg, topics.Progress, log, func(r *kgo.Record) (bool, error) {
-		progress := &vigiev1.Progress{}
-		last[r.Partition] = progress
-		return false, proto.Unmarshal(r.Value, progress)
-	})
+	last, err := LastProgress(ctx, cfg, log)
 	if err != nil {
-		return nil, fmt.Errorf("read how far the processors are: %w", err)
+		return nil, err
 	}
 	var times []PartitionTime
 	newest.Each(func(o kadm.ListedOffset) {
@@ -81,6 +76,21 @@ func Times(ctx context.Context, cfg Config, log *slog.Logger) ([]PartitionTime, 
 	})
 	slices.SortFunc(times, func(a, b PartitionTime) int { return int(a.Partition - b.Partition) })
 	return times, nil
+}
+
+// LastProgress is what each partition's owner has committed last; a partition that
+// was never folded is not there.
+func LastProgress(ctx context.Context, cfg Config, log *slog.Logger) (map[int32]*vigiev1.Progress, error) {
+	last := map[int32]*vigiev1.Progress{}
+	err := readUntil(ctx, cfg, topics.Progress, log, func(r *kgo.Record) (bool, error) {
+		progress := &vigiev1.Progress{}
+		last[r.Partition] = progress
+		return false, proto.Unmarshal(r.Value, progress)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read how far the processors are: %w", err)
+	}
+	return last, nil
 }
 
 // Adjustment is the word of two people on what time it is.

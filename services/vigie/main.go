@@ -76,7 +76,7 @@ Start with:
 	root.AddCommand(
 		upCommand(), provisionCommand(), receiverCommand(), processorCommand(), archiverCommand(), consoleCommand(),
 		demoCommand(), panelCommand(), keysCommand(), verifyCommand(), configCommand(), versionCommand(), engineCommand(),
-		metricsCommand(), healthcheckCommand(), doctorCommand(),
+		metricsCommand(), healthcheckCommand(), doctorCommand(), replayCommand(),
 	)
 	for _, c := range root.Commands() {
 		strictArgs(c)
