@@ -77,14 +77,16 @@ var (
 // OpenCheckpoint reads a signed checkpoint. The error is ErrUnknownKey, ErrForged,
 // or says what cannot be read.
 func OpenCheckpoint(signed []byte, trusted note.Verifiers) (Checkpoint, error) {
-	text, err := open(signed, trusted)
+	text, err := OpenNote(signed, trusted)
 	if err != nil {
 		return Checkpoint{}, err
 	}
 	return parseCheckpoint(text)
 }
 
-func open(signed []byte, trusted note.Verifiers) (string, error) {
+// OpenNote returns the text of a signed note. The error is ErrUnknownKey, ErrForged,
+// or says that it is none.
+func OpenNote(signed []byte, trusted note.Verifiers) (string, error) {
 	n, err := note.Open(signed, trusted)
 	var unknown *note.UnverifiedNoteError
 	var invalid *note.InvalidSignatureError

@@ -117,7 +117,11 @@ func (x *Explainer) Incident(ctx context.Context, id string) (*Story, error) {
 	}
 	last := s.Incidents[len(s.Incidents)-1].Incident
 	opened := time.UnixMilli(last.GetOpenedAtMs())
-	err = x.detections(ctx, s, x.of(site), opened.Add(-before), func(d *vigiev1.Detection) bool { return d.GetIncident() == id })
+	// An incident that silence opened has a detection as evidence, not an event.
+	proves := func(d *vigiev1.Detection) bool {
+		return slices.ContainsFunc(last.GetEvidence(), func(id []byte) bool { return bytes.Equal(id, d.GetId()) })
+	}
+	err = x.detections(ctx, s, x.of(site), opened.Add(-before), func(d *vigiev1.Detection) bool { return d.GetIncident() == id || proves(d) })
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +180,13 @@ func (x *Explainer) Site(ctx context.Context, site uint64) (*Story, error) {
 			return nil, err
 		}
 	}
-	if open := s.State.GetOpenDetections(); len(open) > 0 {
+	open := slices.Clone(s.State.GetOpenDetections())
+	for _, i := range s.Incidents {
+		for _, id := range i.Incident.GetEvidence() {
+			open = append(open, ids.Show(id)) // that of silence is a detection
+		}
+	}
+	if len(open) > 0 {
 		err := x.detections(ctx, s, x.of(site), time.Time{}, func(d *vigiev1.Detection) bool {
 			return d.GetSite() == site && slices.Contains(open, ids.Show(d.GetId()))
 		})

@@ -110,7 +110,7 @@ func (x *Explainer) evidence(ctx context.Context, s *Story) error {
 	}
 	if len(f.wanted) > 0 {
 		// A record that came late bears an older time than its effect: look everywhere.
-		x.log.Info("explain: some evidence is not where times say, the whole partition is read", "partition", x.of(s.Site), "events", len(f.wanted))
+		x.log.Debug("explain: some evidence is not where times say, the whole partition is read", "partition", x.of(s.Site), "events", len(f.wanted))
 		if err := f.read(ctx, stretch{f.first, f.last + 1}); err != nil {
 			return err
 		}
@@ -141,6 +141,7 @@ func (f *search) plan(ctx context.Context) error {
 		f.at(f.s.StatePlace.In)
 	}
 	for _, d := range f.s.Detections {
+		delete(f.wanted, string(d.Detection.GetId()))
 		from := time.UnixMilli(d.Detection.GetOpenedAtMs() - d.Detection.GetWindowMs())
 		if h := d.Detection.GetLastHeardMs(); h > 0 {
 			from = time.UnixMilli(min(from.UnixMilli(), h))
