@@ -310,7 +310,7 @@ func (v *verifier) unsigned(ctx context.Context, number int32) ([]Anchor, error)
 	last := &vigiev1.Progress{}
 	full := v.Kafka.Topic(topics.Progress)
 	// Committed ones only, and no markers: the end is that of what is committed.
-	ends, err := v.adm.ListCommittedOffsets(ctx, full)
+	ends, err := eventlog.Listed(ctx, full, func() (kadm.ListedOffsets, error) { return v.adm.ListCommittedOffsets(ctx, full) })
 	if err != nil {
 		return nil, fmt.Errorf("end of %s: %w", full, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -25,7 +26,7 @@ func (x *Explainer) outputs(ctx context.Context, s *Story, name string, partitio
 	if err != nil {
 		return err
 	}
-	ends, err := x.adm.ListCommittedOffsets(ctx, full)
+	ends, err := eventlog.Listed(ctx, full, func() (kadm.ListedOffsets, error) { return x.adm.ListCommittedOffsets(ctx, full) })
 	if err == nil {
 		err = ends.Error()
 	}
@@ -67,7 +68,7 @@ func causedBy(r *kgo.Record) int64 {
 }
 
 func (x *Explainer) offsetAt(ctx context.Context, full string, partition int32, at time.Time) (int64, error) {
-	found, err := x.adm.ListOffsetsAfterMilli(ctx, at.UnixMilli(), full)
+	found, err := eventlog.Listed(ctx, full, func() (kadm.ListedOffsets, error) { return x.adm.ListOffsetsAfterMilli(ctx, at.UnixMilli(), full) })
 	if err == nil {
 		err = found.Error()
 	}

@@ -72,7 +72,7 @@ func offsetsAt(ctx context.Context, adm *kadm.Client, topic string, p Point) (fu
 	if !p.Given || p.At.IsZero() {
 		return func(int32) int64 { return p.Offset }, nil
 	}
-	found, err := adm.ListOffsetsAfterMilli(ctx, p.At.UnixMilli(), topic)
+	found, err := eventlog.Listed(ctx, topic, func() (kadm.ListedOffsets, error) { return adm.ListOffsetsAfterMilli(ctx, p.At.UnixMilli(), topic) })
 	if err == nil {
 		err = found.Error()
 	}

@@ -51,7 +51,9 @@ func (r *runner) saidThen(ctx context.Context, number int32, in Range) (*said, e
 	s := &said{cancel: cancel}
 	for _, name := range []string{topics.Detections, topics.Outcomes} {
 		full := r.Kafka.Topic(name)
-		starts, err := adm.ListOffsetsAfterMilli(ctx, at.Add(-clockSlack).UnixMilli(), full)
+		starts, err := eventlog.Listed(ctx, full, func() (kadm.ListedOffsets, error) {
+			return adm.ListOffsetsAfterMilli(ctx, at.Add(-clockSlack).UnixMilli(), full)
+		})
 		if err == nil {
 			err = starts.Error()
 		}
@@ -124,7 +126,8 @@ func (r *runner) committedEnd(ctx context.Context, full string, number int32) (i
 		return 0, err
 	}
 	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, full)
+	adm := kadm.NewClient(cl)
+	ends, err := eventlog.Listed(ctx, full, func() (kadm.ListedOffsets, error) { return adm.ListCommittedOffsets(ctx, full) })
 	if err == nil {
 		err = ends.Error()
 	}

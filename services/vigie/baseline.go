@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -19,7 +18,7 @@ func baselineCommand() *cobra.Command {
 		Use:   "baseline",
 		Short: "Keep the states outside of Kafka, signed: what a log may begin at when its past is deleted",
 	}
-	cmd.AddCommand(baselineExportCommand(), baselineVerifyCommand(), baselineTrimCommand())
+	cmd.AddCommand(baselineExportCommand(), baselineVerifyCommand(), baselineAllowsCommand())
 	return cmd
 }
 
@@ -104,17 +103,17 @@ func showBaseline(out io.Writer, b *baseline.Baseline) error {
 	return nil
 }
 
-func baselineTrimCommand() *cobra.Command {
+func baselineAllowsCommand() *cobra.Command {
 	var keys []string
 	var keep string
-	var yes bool
 	cmd := &cobra.Command{
-		Use:   "trim DIR",
-		Short: "Say what a baseline allows to be deleted from the log; delete it with --yes",
-		Long: `Says which records of vigie.events a baseline makes dispensable: those before it,
-older than --keep. The baseline is proven first, against the log as well. With --yes
-they are deleted, for ever; nothing else deletes records of vigie.events.`,
-		Example: "  vigie baseline trim /var/backups/vigie-baseline-2026-11-26 --keep 400d",
+		Use:   "allows DIR",
+		Short: "Say what a baseline makes dispensable in the log",
+		Long: `Says which records of vigie.events a baseline makes dispensable: those before it
+that are older than --keep. The baseline is proven first. It deletes nothing: the
+states of a baseline hold for one version of the rules, and a release with others
+would want the past.`,
+		Example: "  vigie baseline allows /var/backups/vigie-baseline-2026-11-26 --keep 400d",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := load(cmd)
@@ -128,56 +127,36 @@ they are deleted, for ever; nothing else deletes records of vigie.events.`,
 			if err := s.findKafka(); err != nil {
 				return err
 			}
-			return s.trim(cmd, args[0], keys, before, yes)
+			return s.allowed(cmd, args[0], keys, before)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&keep, "keep", "400d", "how much of the log stays in any case")
-	f.BoolVar(&yes, "yes", false, "delete it")
 	f.StringArrayVar(&keys, "key", nil, "file with public keys that may have signed (default: keys/checkpoints.pub below --data)")
 	clusterFlags(cmd)
 	return cmd
 }
 
-func (s *settings) trim(cmd *cobra.Command, dir string, keys []string, before time.Time, yes bool) error {
+func (s *settings) allowed(cmd *cobra.Command, dir string, keys []string, before time.Time) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	b, err := s.openBaseline(ctx, dir, keys)
 	if err != nil {
 		return err
 	}
-	cuts, err := baseline.Cuts(ctx, s.kafka, s.log, b, before)
+	allowed, err := baseline.Allows(ctx, s.kafka, s.log, b, before)
 	if err != nil {
 		return err
 	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "partition\tlog begins at\tdispensable before\tbaseline at\trecords")
 	var all int64
-	for _, c := range cuts {
-		all += c.To - c.First
-		fmt.Fprintf(out, "partition %d: %d records, offsets %d to %d; the baseline stands at %d\n", c.Partition, c.To-c.First, c.First, c.To-1, c.Baseline)
+	for _, a := range allowed {
+		all += a.To - a.First
+		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\n", a.Partition, a.First, a.To, a.Baseline, a.To-a.First)
 	}
-	if all == 0 {
-		fmt.Fprintln(out, "nothing may be deleted: all of it is younger than --keep, or not before the baseline")
-		return nil
-	}
-	if !yes {
-		fmt.Fprintf(out, "%d records may be deleted; --yes does it\n", all)
-		return nil
-	}
-	opts, err := s.chainOptions(&chainQuestion{partition: -1, keys: keys})
-	if err != nil {
+	if err := w.Flush(); err != nil {
 		return err
 	}
-	// A past that is in doubt is evidence: it is not deleted.
-	opts.Kept = b.Checkpoints()
-	report, err := chain.Verify(ctx, opts)
-	if err == nil {
-		err = report.Err()
-	}
-	if err != nil {
-		return errors.Join(errors.New("nothing was deleted"), err)
-	}
-	if err := baseline.Delete(ctx, s.kafka, s.log, cuts); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "%d records were deleted\n", all)
+	fmt.Fprintf(out, "%d records are dispensable\n", all)
 	return nil
 }

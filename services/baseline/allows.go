@@ -14,18 +14,18 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog"
 )
 
-// Cut is what may go of one partition: the records [First, To).
-type Cut struct {
+// Allowed is what may go of one partition: the records [First, To).
+type Allowed struct {
 	Partition int32
 	First, To int64
 	// Baseline is where the baseline stands, never before To.
 	Baseline int64
 }
 
-// Cuts says what a baseline allows to be deleted: what stands before it and is older
+// Allows says what a baseline allows to be deleted: what stands before it and is older
 // than a moment. The error is that of a baseline of another log, or of one that
 // lacks a partition.
-func Cuts(ctx context.Context, cfg eventlog.Config, log *slog.Logger, b *Baseline, before time.Time) ([]Cut, error) {
+func Allows(ctx context.Context, cfg eventlog.Config, log *slog.Logger, b *Baseline, before time.Time) ([]Allowed, error) {
 	cl, err := kgo.NewClient(cfg.ReaderOpts(log)...)
 	if err != nil {
 		return nil, fmt.Errorf("look at the log: %w", err)
@@ -39,7 +39,7 @@ func Cuts(ctx context.Context, cfg eventlog.Config, log *slog.Logger, b *Baselin
 	if err != nil {
 		return nil, fmt.Errorf("topic %s: %w", topic, err)
 	}
-	young, err := adm.ListOffsetsAfterMilli(ctx, before.UnixMilli(), topic)
+	young, err := eventlog.Listed(ctx, topic, func() (kadm.ListedOffsets, error) { return adm.ListOffsetsAfterMilli(ctx, before.UnixMilli(), topic) })
 	if err == nil {
 		err = young.Error()
 	}
@@ -50,7 +50,7 @@ func Cuts(ctx context.Context, cfg eventlog.Config, log *slog.Logger, b *Baselin
 		return nil, fmt.Errorf("the baseline has %d partitions, %s has %d: it is of another log", len(b.Partitions), topic, len(details[topic].Partitions))
 	}
 	id := details[topic].ID
-	var cuts []Cut
+	var allowed []Allowed
 	for _, p := range b.Partitions {
 		if !bytes.Equal(p.Checkpoint.TopicID, id[:]) {
 			return nil, fmt.Errorf("the baseline of partition %d is of another %s", p.Checkpoint.Partition, topic)
@@ -61,30 +61,7 @@ func Cuts(ctx context.Context, cfg eventlog.Config, log *slog.Logger, b *Baselin
 			return nil, err
 		}
 		at, _ := young.Lookup(topic, number)
-		cuts = append(cuts, Cut{number, first, max(first, min(p.Checkpoint.Offset, at.Offset)), p.Checkpoint.Offset})
+		allowed = append(allowed, Allowed{number, first, max(first, min(p.Checkpoint.Offset, at.Offset)), p.Checkpoint.Offset})
 	}
-	return cuts, nil
-}
-
-// Delete deletes what Cuts allows.
-func Delete(ctx context.Context, cfg eventlog.Config, log *slog.Logger, cuts []Cut) error {
-	cl, err := kgo.NewClient(cfg.ReaderOpts(log)...)
-	if err != nil {
-		return fmt.Errorf("delete records: %w", err)
-	}
-	defer cl.Close()
-	var offsets kadm.Offsets
-	for _, c := range cuts {
-		if c.To > c.First {
-			offsets.AddOffset(cfg.Topic(topics.Events), c.Partition, c.To, -1)
-		}
-	}
-	done, err := kadm.NewClient(cl).DeleteRecords(ctx, offsets)
-	if err == nil {
-		err = done.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("delete records of %s: %w", cfg.Topic(topics.Events), err)
-	}
-	return nil
+	return allowed, nil
 }
