@@ -65,12 +65,12 @@ type Topic struct {
 
 const day = 24 * time.Hour
 
-// Table returns every topic, in the order of creation. Events are kept for ever
-// locally: nothing outside the log could take the place of what goes
-// (docs/decisions/0003 and 0006).
+// Table returns every topic, in the order of creation. Events are kept for ever:
+// no age of a record says that a baseline stands in its place
+// (docs/decisions/0003, 0006 and 0010).
 func Table() []Topic {
 	return []Topic{
-		{Name: Events, Key: "site", Content: "LogRecord: every event, immutable, in one total order per site", Cleanup: Delete, Retention: 400 * day, LocalRetention: Forever, Flushed: true},
+		{Name: Events, Key: "site", Content: "LogRecord: every event, immutable, in one total order per site", Cleanup: Delete, Retention: Forever, LocalRetention: Forever, Flushed: true},
 		{Name: SiteStates, Key: "site", Content: "SiteState: the site's public state when it materially changed", Cleanup: Compact, MinCompactionLag: time.Hour},
 		{Name: Detections, Key: "site", Content: "Detection: opened, updated, closed, with its evidence", Cleanup: Delete, Retention: 400 * day, LocalRetention: 7 * day},
 		{Name: Incidents, Key: "incident", Content: "Incident: as operators see it, with its history", Cleanup: Compact},

@@ -92,3 +92,29 @@ func policyRecord(policy *vigiev1.Policy) ([]byte, error) {
 	}
 	return b, nil
 }
+
+// NewestPolicy is the policy of the highest version that stands in the first
+// partition of vigie.events, which is read whole: each partition has them all.
+func NewestPolicy(ctx context.Context, cfg Config, log *slog.Logger) (*vigiev1.Policy, error) {
+	var newest *vigiev1.Policy
+	err := ReadToEnd(ctx, cfg.ReaderOpts(log), cfg.Topic(topics.Events), 0, 0, func(r *kgo.Record) error {
+		if len(r.Headers) == 0 || string(r.Headers[0].Value) != "policy" {
+			return nil
+		}
+		record := &vigiev1.LogRecord{}
+		if err := proto.Unmarshal(r.Value, record); err != nil {
+			return nil // It is the processor's to set aside.
+		}
+		if p := record.GetPolicy(); p.GetVersion() >= newest.GetVersion() && p != nil {
+			newest = p
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for the policy: %w", err)
+	}
+	if newest == nil {
+		return nil, errors.New("the log holds no policy: run `vigie provision`")
+	}
+	return newest, nil
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -13,11 +14,11 @@ import (
 // by the high watermark: a pending transaction's records count. topic is a full
 // name.
 func Bounds(ctx context.Context, adm *kadm.Client, topic string, number int32) (start, end int64, err error) {
-	starts, err := adm.ListStartOffsets(ctx, topic)
+	starts, err := Listed(ctx, topic, func() (kadm.ListedOffsets, error) { return adm.ListStartOffsets(ctx, topic) })
 	if err != nil {
 		return 0, 0, fmt.Errorf("start of %s: %w", topic, err)
 	}
-	ends, err := adm.ListEndOffsets(ctx, topic)
+	ends, err := Listed(ctx, topic, func() (kadm.ListedOffsets, error) { return adm.ListEndOffsets(ctx, topic) })
 	if err != nil {
 		return 0, 0, fmt.Errorf("end of %s: %w", topic, err)
 	}
@@ -27,6 +28,23 @@ func Bounds(ctx context.Context, adm *kadm.Client, topic string, number int32) (
 		return 0, 0, fmt.Errorf("%s partition %d is not there: run `vigie provision` (%w)", topic, number, errors.Join(first.Err, last.Err))
 	}
 	return first.Offset, last.Offset, nil
+}
+
+// Listed asks for offsets of a topic, again while a partition has no leader: that
+// passes by itself. A partition that is not there is no error, as in Bounds.
+func Listed(ctx context.Context, topic string, list func() (kadm.ListedOffsets, error)) (found kadm.ListedOffsets, err error) {
+	err = insist(ctx, func() error {
+		if found, err = list(); err != nil {
+			return err
+		}
+		for _, o := range found[topic] {
+			if o.Err != nil && kerr.IsRetriable(o.Err) && !errors.Is(o.Err, kerr.UnknownTopicOrPartition) {
+				return o.Err
+			}
+		}
+		return nil
+	})
+	return found, err
 }
 
 // ReadRange hands each record of [from, to) to f, in order, through a client of

@@ -88,6 +88,21 @@ func Standings(ctx context.Context, cfg Config, log *slog.Logger) ([]Standing, m
 // partition is looked for before the whole topic is read: each commit leaves two.
 const recentProgress = 256
 
+// LastProgress is what each partition's owner has committed last; a partition that
+// was never folded is not there.
+func LastProgress(ctx context.Context, cfg Config, log *slog.Logger) (map[int32]*vigiev1.Progress, error) {
+	cl, err := kgo.NewClient(cfg.ReaderOpts(log)...)
+	if err != nil {
+		return nil, fmt.Errorf("read how far the processors are: %w", err)
+	}
+	defer cl.Close()
+	last, err := lastProgress(ctx, cfg, kadm.NewClient(cl), log)
+	if err != nil {
+		return nil, fmt.Errorf("read how far the processors are: %w", err)
+	}
+	return last, nil
+}
+
 // lastProgress is the newest committed progress record of each partition.
 func lastProgress(ctx context.Context, cfg Config, adm *kadm.Client, log *slog.Logger) (map[int32]*vigiev1.Progress, error) {
 	topic := cfg.Topic(topics.Progress)

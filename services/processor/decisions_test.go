@@ -93,12 +93,12 @@ func TestOutputsGoToTheirInputsPartition(t *testing.T) {
 func TestUnknownBodiesArePassedOver(t *testing.T) {
 	p := newPartition(0, newTally())
 	const unknownField = 15<<3 | 2 // A length-delimited field that LogRecord does not have.
-	before := p.chain.hash
+	before := p.chain.Hash
 	if err := p.apply(&kgo.Record{Offset: 0, Value: []byte{unknownField, 1, 'x'}}); err != nil {
 		t.Fatal(err)
 	}
-	if p.next != 1 || len(p.pending) != 0 || p.chain.hash == before {
-		t.Errorf("it stands at %d with %d outputs, chain moved: %v", p.next, len(p.pending), p.chain.hash != before)
+	if p.next != 1 || len(p.pending) != 0 || p.chain.Hash == before {
+		t.Errorf("it stands at %d with %d outputs, chain moved: %v", p.next, len(p.pending), p.chain.Hash != before)
 	}
 }
 

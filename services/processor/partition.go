@@ -3,6 +3,7 @@ package processor
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -10,6 +11,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/chain"
 )
 
 // envelopeVersion is the newest LogRecord.version that this program reads.
@@ -22,7 +24,7 @@ type partition struct {
 	fold   Fold
 	clock  clock
 	timers timerQueue
-	chain  chain
+	chain  chain.Chain
 	// next is F: the offset of the first record not yet folded.
 	next int64
 	// pending are the outputs that no confirmed transaction holds yet.
@@ -45,6 +47,8 @@ type partition struct {
 	stands bool
 	// spoiled: the fold failed inside a record, and nothing of it is true any more.
 	spoiled bool
+	// signedAt is when a checkpoint of it was last begun.
+	signedAt time.Time
 }
 
 // pendingOutput is an encoded output and the input offset that caused it.
@@ -82,7 +86,7 @@ func (p *partition) apply(r *kgo.Record) (err error) {
 			err = foldFailed(r, p.decoded.GetEvent().GetSite(), failure)
 		}
 	}()
-	p.chain.add(r)
+	p.chain.Add(r)
 	p.next = r.Offset + 1
 	p.ctx.outs = 0
 	p.ctx.emit = func(o Output) { p.output(r, o) }
@@ -212,7 +216,7 @@ func (p *partition) progress(owner string) *vigiev1.Progress {
 	n := p.fold.Counts()
 	return &vigiev1.Progress{
 		Partition: uint32(p.number), Offset: p.next, WatermarkMs: p.clock.w, Clocks: p.clock.clocks(),
-		ChainHash: p.chain.hash[:], ChainOrdinal: p.chain.ordinal,
+		ChainHash: p.chain.Hash[:], ChainOrdinal: p.chain.Ordinal,
 		FoldVersion: p.fold.Version(), PolicyVersion: n.PolicyVersion, BroadcastVersion: n.BroadcastVersion,
 		Owner: owner, Sites: n.Sites, OpenDetections: n.OpenDetections, Snapshots: p.saved.named,
 		Stopped: p.stopped(),

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/processor/snapshot"
@@ -39,6 +40,9 @@ type Config struct {
 	NewFold func() Fold
 	// Snapshots says how often states are kept.
 	Snapshots Snapshots
+	// CheckpointEvery is the pace of signed checkpoints of each partition; 1 min by
+	// default.
+	CheckpointEvery time.Duration
 }
 
 // Deps is what a processor needs from around it.
@@ -48,6 +52,8 @@ type Deps struct {
 	Kafka   eventlog.Config
 	// Store keeps the snapshots; nil for vigie.snapshots.
 	Store snapshot.Store
+	// Signer signs the checkpoints; nil for none.
+	Signer note.Signer
 }
 
 // Processor is one member of the group that folds vigie.events.
@@ -88,6 +94,9 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	}
 	if cfg.ProgressEvery <= 0 {
 		cfg.ProgressEvery = time.Second
+	}
+	if cfg.CheckpointEvery <= 0 {
+		cfg.CheckpointEvery = time.Minute
 	}
 	cfg.Snapshots = cfg.Snapshots.withDefaults()
 	if deps.Store == nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/open-vigie/vigie/schemas/topics"
@@ -53,6 +54,8 @@ type world struct {
 	mayKeep int
 	// store wraps the topic's store of an instance; nil takes it as it is.
 	store func(instance string, topic snapshot.Store) snapshot.Store
+	// signer signs checkpoints; nil for none.
+	signer note.Signer
 }
 
 func (w *world) storeOf(instance string, cfg eventlog.Config) snapshot.Store {
@@ -224,8 +227,8 @@ func (w *world) start(name string) *instance {
 		}
 		return watcher{c, in}, err
 	}), kgo.RetryTimeout(500 * time.Millisecond)}
-	p, err := New(Config{Instance: name, NewFold: w.newFold, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond, Snapshots: w.snapshots},
-		Deps{Log: w.log(name), Kafka: cfg, Store: w.storeOf(name, cfg)})
+	p, err := New(Config{Instance: name, NewFold: w.newFold, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond, Snapshots: w.snapshots, CheckpointEvery: 20 * time.Millisecond},
+		Deps{Log: w.log(name), Kafka: cfg, Store: w.storeOf(name, cfg), Signer: w.signer})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -218,7 +218,7 @@ func (r *recovery) replay(ctx context.Context, part *partition) error {
 
 // chained says whether what was folded is what the progress record is about.
 func (r *recovery) chained(part *partition) bool {
-	return r.progress == nil || bytes.Equal(part.chain.hash[:], r.progress.GetChainHash())
+	return r.progress == nil || bytes.Equal(part.chain.Hash[:], r.progress.GetChainHash())
 }
 
 // committed is the offset that the group and the progress record agree on.

@@ -69,6 +69,8 @@ type session struct {
 	busy      bool
 	wrote     bool
 	restUntil time.Time
+	// signing says that checkpoints are being made.
+	signing atomic.Bool
 }
 
 type restoreResult struct {
@@ -378,6 +380,7 @@ func (s *session) commit(ctx context.Context) error {
 	s.hold(standing(touched))
 	s.sinceCommit = 0
 	s.p.metrics.committed(touched, s.lastCommit.Sub(start))
+	s.checkpoint(touched, s.lastCommit)
 	s.startChore()
 	return nil
 }

@@ -9,9 +9,10 @@ import (
 
 // snapshotMetrics are those of snapshots and restores.
 type snapshotMetrics struct {
-	snapshotSeconds, snapshotStop prometheus.Histogram
-	snapshotBytes                 *prometheus.GaugeVec
-	snapshotFailures, restores    *prometheus.CounterVec
+	snapshotSeconds, snapshotStop  prometheus.Histogram
+	snapshotBytes                  *prometheus.GaugeVec
+	snapshotFailures, restores     *prometheus.CounterVec
+	checkpoints, checkpointsUnmade prometheus.Counter
 }
 
 func newSnapshotMetrics() *snapshotMetrics {
@@ -22,11 +23,13 @@ func newSnapshotMetrics() *snapshotMetrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_processor_" + name, Help: help}, []string{label})
 	}
 	m := &snapshotMetrics{
-		snapshotSeconds:  histogram("snapshot_seconds", "Time to encode and write a snapshot, beside the loop.", 0.001),
-		snapshotStop:     histogram("snapshot_stop_seconds", "Time for which a partition stood still for the copy of its state.", 0.00001),
-		snapshotBytes:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "vigie_processor_snapshot_bytes", Help: "Bytes of the newest snapshot that counts."}, []string{"partition"}),
-		snapshotFailures: counter("snapshot_failures_total", "Snapshots that could not be written, read, removed or swept.", "what"),
-		restores:         counter("restores_total", "Partitions restored, by where the state came from: memory, snapshot, older_snapshot or log.", "source"),
+		snapshotSeconds:   histogram("snapshot_seconds", "Time to encode and write a snapshot, beside the loop.", 0.001),
+		snapshotStop:      histogram("snapshot_stop_seconds", "Time for which a partition stood still for the copy of its state.", 0.00001),
+		snapshotBytes:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "vigie_processor_snapshot_bytes", Help: "Bytes of the newest snapshot that counts."}, []string{"partition"}),
+		snapshotFailures:  counter("snapshot_failures_total", "Snapshots that could not be written, read, removed or swept.", "what"),
+		restores:          counter("restores_total", "Partitions restored, by where the state came from: memory, snapshot, older_snapshot or log.", "source"),
+		checkpoints:       prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_processor_checkpoints_total", Help: "Checkpoints of the audit chain signed and appended."}),
+		checkpointsUnmade: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_processor_checkpoint_failures_total", Help: "Checkpoints of the audit chain that could not be signed or appended; the next minute's say as much."}),
 	}
 	// A rate needs the zero that came before.
 	for _, what := range []string{choreWrite, choreRead, choreRemove, choreSweep} {
@@ -39,7 +42,7 @@ func newSnapshotMetrics() *snapshotMetrics {
 }
 
 func (m *snapshotMetrics) register(reg prometheus.Registerer) {
-	reg.MustRegister(m.snapshotSeconds, m.snapshotStop, m.snapshotBytes, m.snapshotFailures, m.restores)
+	reg.MustRegister(m.snapshotSeconds, m.snapshotStop, m.snapshotBytes, m.snapshotFailures, m.restores, m.checkpoints, m.checkpointsUnmade)
 }
 
 func (m *snapshotMetrics) snapshotFailed(what string) {

@@ -430,7 +430,7 @@ func TestEveryPartOfAPartitionIsInItsState(t *testing.T) {
 		want.timers.arm(Timer{Class: TimerClass(i % 2), Group: []string{"", "g"}[i%2], Deadline: rng.Int64N(1_000), Site: rng.Uint64N(9), Kind: 2, What: 3})
 	}
 	want.clock.adjusted = []byte("said")
-	want.clock.jump, want.next, want.chain.ordinal, want.chain.hash[5] = 9, 77, 76, 1
+	want.clock.jump, want.next, want.chain.Ordinal, want.chain.Hash[5] = 9, 77, 76, 1
 	got := newPartition(3, newTally())
 	for frame := range want.freeze().frames() {
 		if err := got.takeFrame(slices.Clone(frame)); err != nil {
@@ -461,7 +461,7 @@ func TestGoldenBytesOfAPartition(t *testing.T) {
 		}
 		p.timers.arm(Timer{Class: TimerClass(i % 2), Group: []string{"", "gr"}[i%2], Deadline: 5_000 - i, Site: 7, Kind: 2, What: 3})
 	}
-	p.next, p.chain.ordinal, p.chain.hash[5] = 77, 76, 1
+	p.next, p.chain.Ordinal, p.chain.Hash[5] = 77, 76, 1
 	var frames [][]byte
 	for frame := range p.freeze().frames() {
 		frames = append(frames, slices.Clone(frame))

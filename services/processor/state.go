@@ -1,8 +1,10 @@
 package processor
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash"
 	"iter"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/packed"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/chain"
+	"github.com/open-vigie/vigie/services/processor/snapshot"
 )
 
 // The state of a partition as bytes: a head (clocks, chain, counts), the timers
@@ -124,8 +128,8 @@ func (p *partition) packHead(c *packed.Coder) {
 	packed.Int(c, &number)
 	packed.Uint(c, &version)
 	packed.Int(c, &p.next)
-	c.Array(p.chain.hash[:])
-	packed.Uint(c, &p.chain.ordinal)
+	c.Array(p.chain.Hash[:])
+	packed.Uint(c, &p.chain.Ordinal)
 	p.clock.pack(c, format)
 	packed.Int(c, &timers)
 	for _, n := range []*uint64{&counts.Sites, &counts.OpenDetections, &counts.PolicyVersion, &counts.BroadcastVersion, &counts.Degraded} {
@@ -134,6 +138,37 @@ func (p *partition) packHead(c *packed.Coder) {
 	if c.Reading() {
 		p.expect(c, number, version, timers, counts)
 	}
+}
+
+// errSeen ends the reading of a state whose head is enough.
+var errSeen = errors.New("the head was seen")
+
+// SnapshotChain reads the audit chain out of a named snapshot, of whatever fold
+// version: the offset that it stands at, and the chain before it. The error is the
+// store's, or says that this is no state.
+func SnapshotChain(ctx context.Context, store snapshot.Store, name *vigiev1.Snapshot) (offset int64, c chain.Chain, err error) {
+	err = store.Read(ctx, name, func(frame []byte) error {
+		if len(frame) == 0 || frame[0] != frameHead {
+			return fmt.Errorf("%w: it does not begin with a head", snapshot.ErrUnusable)
+		}
+		var format, version uint32
+		var number int32
+		head := packed.Reader(frame[1:])
+		packed.Uint(head, &format)
+		packed.Int(head, &number)
+		packed.Uint(head, &version)
+		packed.Int(head, &offset)
+		head.Array(c.Hash[:])
+		packed.Uint(head, &c.Ordinal)
+		if err := head.Err(); err != nil {
+			return fmt.Errorf("%w: %w", snapshot.ErrUnusable, err)
+		}
+		return errSeen
+	})
+	if errors.Is(err, errSeen) {
+		err = nil
+	}
+	return offset, c, err
 }
 
 // expect notes what the rest of the state must come to.

@@ -22,6 +22,7 @@ import (
 func TestThirdPartiesFromPanelToQuery(t *testing.T) {
 	t.Parallel()
 	in := newInstallation(t)
+	in.env = quickAudit
 	in.start()
 	for transport, account := range map[string]string{"TCP": "2101", "UDP": "2102"} {
 		t.Run(transport, func(t *testing.T) {
@@ -34,6 +35,7 @@ func TestThirdPartiesFromPanelToQuery(t *testing.T) {
 		})
 	}
 	in.wantPolls(t)
+	in.wantAudit(t, ids.UndeclaredSite(0, "2101"))
 	if said := in.stop(); !strings.Contains(said, "Kept in") {
 		t.Errorf("vigie up does not say what was kept:\n%s", said)
 	}

@@ -193,28 +193,22 @@ func decodeText(lang string) captureWords {
 // message shows a frame, its explanation and its answer.
 func (w captureWords) message(out io.Writer, m *capture.Message, lang string) {
 	fmt.Fprintf(out, "%s  %s  %s > %s\n  %s\n", m.At.UTC().Format("2006-01-02 15:04:05.000"), m.Transport, m.From, m.To, m.Frame.Frame)
-	indent(out, m.Frame.Text(lang))
+	indent(out, "  ", m.Frame.Text(lang))
 	if m.Again {
-		indent(out, w.again)
+		indent(out, "  ", w.again)
 	}
 	switch {
 	case m.Answer != nil:
 		fmt.Fprintf(out, "  "+w.answer+"%s\n", m.Answer.DelayMS, m.Answer.Frame.Frame)
 		if m.Answer.Frame.Header.Token == string(panel.NAK) || m.Answer.Frame.Fault != nil {
-			indent(out, m.Answer.Frame.Text(lang))
+			indent(out, "  ", m.Answer.Frame.Text(lang))
 		}
 	case m.Stray:
-		indent(out, w.stray)
+		indent(out, "  ", w.stray)
 	case m.Frame.Header != nil:
-		indent(out, w.none)
+		indent(out, "  ", w.none)
 	}
 	fmt.Fprintln(out)
-}
-
-func indent(out io.Writer, text string) {
-	for line := range strings.Lines(text) {
-		fmt.Fprintf(out, "  %s\n", strings.TrimSuffix(line, "\n"))
-	}
 }
 
 func (w captureWords) summary(out io.Writer, c *capture.Capture, messages []*capture.Message) {

@@ -8,6 +8,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/alarm"
 	"github.com/open-vigie/vigie/services/archiver"
+	"github.com/open-vigie/vigie/services/chain"
 	"github.com/open-vigie/vigie/services/console"
 	"github.com/open-vigie/vigie/services/desk"
 	"github.com/open-vigie/vigie/services/eventlog/appender"
@@ -28,7 +29,12 @@ import (
 
 // startProcessor starts one member of the group that folds the log.
 func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error {
-	p, err := processor.New(s.processorConfig(), s.processorDeps())
+	deps := s.processorDeps()
+	var err error
+	if deps.Signer, err = chain.Signer(s.path("keys")); err != nil {
+		return fmt.Errorf("%w; the processor needs a data directory that outlives it (--data)", err)
+	}
+	p, err := processor.New(s.processorConfig(), deps)
 	if err != nil {
 		return err
 	}
@@ -40,7 +46,8 @@ func (s *settings) processorConfig() processor.Config {
 	c := s.cfg.Processor
 	return processor.Config{
 		Instance: c.Instance, NewFold: sitefold.New(s.log),
-		Snapshots: processor.Snapshots{Every: time.Duration(c.SnapshotSeconds) * time.Second, Records: c.SnapshotRecords},
+		Snapshots:       processor.Snapshots{Every: time.Duration(c.SnapshotSeconds) * time.Second, Records: c.SnapshotRecords},
+		CheckpointEvery: time.Duration(c.CheckpointSeconds) * time.Second,
 	}
 }
 

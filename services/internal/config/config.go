@@ -125,6 +125,7 @@ type Processor struct {
 	Instance          string `koanf:"instance" doc:"Name of this member, stable over restarts, [a-z0-9._-]{1,64}."`
 	SnapshotSeconds   int    `koanf:"snapshot_seconds" doc:"How old the snapshot of a partition's state may grow, in seconds; a restart folds what came since. -1 takes none: a restart folds the whole log."`
 	SnapshotRecords   int    `koanf:"snapshot_records" doc:"Records of a partition after which a snapshot is taken earlier than that."`
+	CheckpointSeconds int    `koanf:"checkpoint_seconds" doc:"How often each partition's audit chain is signed, in seconds; the key is in keys/ below data."`
 	SnapshotDirectory string `koanf:"snapshot_directory" doc:"Directory that keeps the snapshots in place of the topic; every processor must see the same one. Empty keeps them in the topic."`
 }
 
@@ -148,7 +149,7 @@ func Default() Config {
 		ClickHouse: ClickHouse{User: "vigie", Database: "vigie", Port: 8123},
 		HTTP:       HTTP{Listen: "127.0.0.1:8080"},
 		Receiver:   defaultReceiver(),
-		Processor:  Processor{Instance: "local", SnapshotSeconds: 300, SnapshotRecords: 500_000},
+		Processor:  Processor{Instance: "local", SnapshotSeconds: 300, SnapshotRecords: 500_000, CheckpointSeconds: 60},
 		Archiver:   Instance{Instance: "local"},
 		Desk:       Desk{Name: "desk-local", Place: "local"},
 		Metrics:    Metrics{Listen: "127.0.0.1:9600"},
@@ -272,6 +273,9 @@ func (c Config) check() error {
 	}
 	if c.Processor.SnapshotSeconds == 0 || c.Processor.SnapshotRecords < 1 {
 		return errors.New("processor.snapshot_seconds is 0 or processor.snapshot_records below 1: give a pace, or -1 seconds for no snapshots")
+	}
+	if c.Processor.CheckpointSeconds < 1 {
+		return errors.New("processor.checkpoint_seconds is below 1: give a pace, 60 is a good one")
 	}
 	if c.Data == "" {
 		return errors.New("data is empty: name the directory to keep things in")

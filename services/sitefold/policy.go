@@ -1,0 +1,42 @@
+package sitefold
+
+import (
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/alarm"
+	"github.com/open-vigie/vigie/services/processor"
+)
+
+// triedVersion is the version under which a policy is tried: above all that a log
+// has, safe in JSON.
+const triedVersion = 1 << 52
+
+// JudgedBy is a fold that judges what stands at offset from, and after it, by
+// another policy, whatever policies the log holds there. It changes nothing in
+// what came before.
+func JudgedBy(fold processor.Fold, policy *vigiev1.Policy, from int64) processor.Fold {
+	tried := alarm.Stamped(&vigiev1.Policy{Author: policy.GetAuthor(), Classes: policy.GetClasses()}, triedVersion, 1)
+	return &judgedBy{Fold: fold, from: from, policy: &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Policy{Policy: tried}}}
+}
+
+type judgedBy struct {
+	processor.Fold
+	policy  *vigiev1.LogRecord
+	from    int64
+	inForce bool
+}
+
+func (f *judgedBy) Apply(ctx *processor.Context, r processor.Record) {
+	if r.Offset < f.from {
+		f.Fold.Apply(ctx, r)
+		return
+	}
+	if !f.inForce {
+		f.inForce = true
+		first := r
+		first.Log = f.policy
+		f.Fold.Apply(ctx, first)
+	}
+	if r.Log.GetPolicy() == nil {
+		f.Fold.Apply(ctx, r)
+	}
+}

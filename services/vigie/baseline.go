@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/open-vigie/vigie/services/baseline"
+	"github.com/open-vigie/vigie/services/chain"
+)
+
+func baselineCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "baseline",
+		Short: "Keep the states outside of Kafka, signed: what a log may begin at when its past is deleted",
+	}
+	cmd.AddCommand(baselineExportCommand(), baselineVerifyCommand(), baselineAllowsCommand())
+	return cmd
+}
+
+func baselineExportCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "export DIR",
+		Short: "Copy the newest snapshot of every partition into a new directory, and sign it",
+		Long: `Copies the newest snapshot of every partition, with the audit chain at that place,
+into a directory that is not there yet, and signs the whole with the key of --data.
+Keep it outside of Kafka: with it and the log after it everything can be computed,
+and vigie verify chain --against proves the log from there on.`,
+		Example: "  vigie baseline export /var/backups/vigie-baseline-2026-11-26",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			if err := s.findKafka(); err != nil {
+				return err
+			}
+			signer, err := chain.Signer(s.path("keys"))
+			if err != nil {
+				return err
+			}
+			b, err := baseline.Export(cmd.Context(), s.kafka, s.log, s.snapshotStore(), signer, args[0], time.Now())
+			if err != nil {
+				return err
+			}
+			return showBaseline(cmd.OutOrStdout(), b)
+		},
+	}
+	clusterFlags(cmd)
+	return cmd
+}
+
+// openBaseline reads a baseline and proves it whole.
+func (s *settings) openBaseline(ctx context.Context, dir string, keys []string) (*baseline.Baseline, error) {
+	if len(keys) == 0 {
+		keys = []string{s.path("keys", chain.TrustedFile)}
+	}
+	trusted, _, err := chain.Trusted(keys...)
+	if err != nil {
+		return nil, err
+	}
+	return baseline.Verify(ctx, dir, trusted)
+}
+
+func baselineVerifyCommand() *cobra.Command {
+	var keys []string
+	cmd := &cobra.Command{
+		Use:   "verify DIR",
+		Short: "Prove that a baseline is whole and as it was signed",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			b, err := s.openBaseline(cmd.Context(), args[0], keys)
+			if err != nil {
+				return err
+			}
+			return showBaseline(cmd.OutOrStdout(), b)
+		},
+	}
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "file with public keys that may have signed (default: keys/checkpoints.pub below --data)")
+	return cmd
+}
+
+func showBaseline(out io.Writer, b *baseline.Baseline) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "partition\toffset\trecords before it\tbytes\ttaken")
+	for _, p := range b.Partitions {
+		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%s\n", p.Checkpoint.Partition, p.Checkpoint.Offset, p.Checkpoint.Ordinal, p.Snapshot.GetBytes(),
+			time.UnixMilli(p.Snapshot.GetTakenAtMs()).UTC().Format(time.DateTime))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "the baseline is whole, and signed")
+	return nil
+}
+
+func baselineAllowsCommand() *cobra.Command {
+	var keys []string
+	var keep string
+	cmd := &cobra.Command{
+		Use:   "allows DIR",
+		Short: "Say what a baseline makes dispensable in the log",
+		Long: `Says which records of vigie.events a baseline makes dispensable: those before it
+that are older than --keep. The baseline is proven first. It deletes nothing: the
+states of a baseline hold for one version of the rules, and a release with others
+would want the past.`,
+		Example: "  vigie baseline allows /var/backups/vigie-baseline-2026-11-26 --keep 400d",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			before, err := moment(keep, time.Now())
+			if err != nil {
+				return usageError{fmt.Errorf("--keep %q: how long (400d, 36h) is expected", keep)}
+			}
+			if err := s.findKafka(); err != nil {
+				return err
+			}
+			return s.allowed(cmd, args[0], keys, before)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&keep, "keep", "400d", "how much of the log stays in any case")
+	f.StringArrayVar(&keys, "key", nil, "file with public keys that may have signed (default: keys/checkpoints.pub below --data)")
+	clusterFlags(cmd)
+	return cmd
+}
+
+func (s *settings) allowed(cmd *cobra.Command, dir string, keys []string, before time.Time) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	b, err := s.openBaseline(ctx, dir, keys)
+	if err != nil {
+		return err
+	}
+	allowed, err := baseline.Allows(ctx, s.kafka, s.log, b, before)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "partition\tlog begins at\tdispensable before\tbaseline at\trecords")
+	var all int64
+	for _, a := range allowed {
+		all += a.To - a.First
+		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\n", a.Partition, a.First, a.To, a.Baseline, a.To-a.First)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d records are dispensable\n", all)
+	return nil
+}
