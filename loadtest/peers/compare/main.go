@@ -52,7 +52,7 @@ type Options struct {
 }
 
 // jvmArgs are the peer's: README.md has the figures of what else was tried.
-const jvmArgs = "-Xms1g -Xmx1g -XX:+UseParallelGC -XX:-UsePerfData"
+const jvmArgs = "-Xms1g -Xmx1g -XX:+UseSerialGC -XX:-UsePerfData"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

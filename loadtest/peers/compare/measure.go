@@ -78,8 +78,10 @@ func (l *lab) beginFresh(ctx context.Context, name, prefix string) (*side, error
 			}
 		}
 	}
-	s, err := l.begin(ctx, name, prefix)
-	return s, err
+	if err := os.RemoveAll(l.stateDir(name, prefix)); err != nil { // what a turn before left
+		return nil, err
+	}
+	return l.begin(ctx, name, prefix)
 }
 
 // follow waits until a side has committed a share of the history, 1 for the whole.

@@ -43,7 +43,7 @@ type side struct {
 // begin starts a side on the topics of a prefix. A side that is started again in
 // the same state directory goes on where it was.
 func (l *lab) begin(ctx context.Context, name, prefix string) (*side, error) {
-	s := &side{name: name, ready: make(chan struct{}), ended: make(chan error, 1), stateDir: filepath.Join(l.dir, "state-"+prefix+name)}
+	s := &side{name: name, ready: make(chan struct{}), ended: make(chan error, 1), stateDir: l.stateDir(name, prefix)}
 	if name == vigie {
 		self, err := os.Executable()
 		if err != nil {
@@ -80,6 +80,8 @@ func (l *lab) begin(ctx context.Context, name, prefix string) (*side, error) {
 	}()
 	return s, nil
 }
+
+func (l *lab) stateDir(name, prefix string) string { return filepath.Join(l.dir, "state-"+prefix+name) }
 
 func (l *lab) javaArgs(store, prefix, stateDir string) []string {
 	target := filepath.Join(l.o.PeerDir, "target")
