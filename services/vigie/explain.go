@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -165,10 +164,4 @@ func decoded(e *vigiev1.Event, raw []byte, lang string) string {
 		return ""
 	}
 	return strings.TrimRight(panel.Decode(raw, lang), "\n")
-}
-
-func indent(out io.Writer, by, text string) {
-	for line := range strings.Lines(text) {
-		fmt.Fprint(out, by+strings.TrimRight(line, "\n")+"\n")
-	}
 }

@@ -167,7 +167,9 @@ func (t telling) event(out io.Writer, e explain.Event) {
 		fmt.Fprintf(out, "    %s: %v\n", w["sealed"], err)
 	default:
 		fmt.Fprintf(out, "    %s: %q\n", w["frame"], raw)
-		indent(out, "      ", decoded(ev, raw, t.lang))
+		for line := range strings.Lines(decoded(ev, raw, t.lang)) {
+			fmt.Fprintf(out, "      %s\n", strings.TrimSuffix(line, "\n"))
+		}
 		if ev.GetSource().GetPanel().GetEncrypted() {
 			fmt.Fprintln(out, "      "+w["encrypted"])
 		}
