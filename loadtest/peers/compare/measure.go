@@ -48,21 +48,27 @@ func (l *lab) measure(ctx context.Context, h *fed, name string, turn int) (*Run,
 		return nil, nil, err
 	}
 	run.StateBytes, run.TopicBytes = sizeOf(s.stateDir), l.bytes(ctx, append(s.changelogs, s.outputs...)...)
-	s.kill()
-	if s, err = l.begin(ctx, name, h.prefix); err != nil {
+	if s, run.Restore, err = l.restore(ctx, s, h.prefix); err != nil {
 		return nil, nil, err
 	}
-	if err := s.untilReady(ctx); err != nil {
-		return nil, nil, fmt.Errorf("restore: %w", err)
-	}
-	used, err := cpu(s.cmd.Process.Pid)
-	if err != nil {
-		return nil, nil, err
-	}
-	run.RestoreMS, run.RestoreCPUMS = time.Since(s.started).Milliseconds(), used.Milliseconds()
 	lines, err := l.outputs(ctx, s)
 	run.Outputs = len(lines)
 	return run, lines, err
+}
+
+// restore kills a side and begins it again.
+func (l *lab) restore(ctx context.Context, killed *side, prefix string) (*side, Restore, error) {
+	killed.kill()
+	s, err := l.begin(ctx, killed.name, prefix)
+	if err != nil {
+		return killed, Restore{}, err
+	}
+	if err := s.untilReady(ctx); err != nil {
+		return s, Restore{}, fmt.Errorf("restore: %w", err)
+	}
+	took := time.Since(s.started)
+	used, err := cpu(s.cmd.Process.Pid)
+	return s, Restore{MS: took.Milliseconds(), CPUMS: used.Milliseconds()}, err
 }
 
 // beginFresh begins a side that was never there.
@@ -183,8 +189,7 @@ func (l *lab) live(ctx context.Context, form supervision.Form, name string) (*La
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(s.stateDir)
-	defer s.stop()
+	defer func() { s.stop() }()
 	if err := s.untilReady(ctx); err != nil {
 		return nil, err
 	}
@@ -210,5 +215,7 @@ func (l *lab) live(ctx context.Context, form supervision.Form, name string) (*La
 	if err := w.await(ctx, int(injected.ModeChanges)); err != nil {
 		return nil, err
 	}
-	return w.latency(injected.Events()-already, took, after-before, late), nil
+	latency := w.latency(injected.Events()-already, took, after-before, late)
+	s, latency.Restore, err = l.restore(ctx, s, prefix)
+	return latency, err
 }

@@ -48,10 +48,16 @@ type Run struct {
 	PeakBytes        int64            `json:"peak_memory_bytes"`
 	StateBytes       int64            `json:"state_directory_bytes"`
 	TopicBytes       map[string]int64 `json:"topic_bytes"`
-	// Restore is from the start of a process, after kill -9, until its state stands.
-	RestoreMS    int64    `json:"restore_ms"`
-	RestoreCPUMS int64    `json:"restore_cpu_ms"`
-	Latency      *Latency `json:"latency,omitempty"`
+	// Restore after the last record: so soon after the first that an engine with
+	// snapshots has hardly one.
+	Restore Restore  `json:"restore"`
+	Latency *Latency `json:"latency,omitempty"`
+}
+
+// Restore is from the start of a process, after kill -9, until its state stands.
+type Restore struct {
+	MS    int64 `json:"ms"`
+	CPUMS int64 `json:"cpu_ms"`
 }
 
 // Latency is from the append of a record to its output, committed, at a reader.
@@ -65,6 +71,8 @@ type Latency struct {
 	CPUShare float64 `json:"cpu_share"`
 	// FeederLateMS is by how much the feeder was behind its plan, at most.
 	FeederLateMS int64 `json:"feeder_late_ms"`
+	// Restore of the state that stood then.
+	Restore Restore `json:"restore"`
 }
 
 func newResult(o Options) *Result {
@@ -82,7 +90,7 @@ func (r *Run) rates(events uint64, atWarm time.Duration) {
 func (r *Run) String() string {
 	return fmt.Sprintf("%-8s %-8s turn %d: %.1f s, CPU %.1f s (broker %.1f s), %.0f events/CPU-s, warm %.0f, %d outputs, peak %d MB, restore %.2f s (CPU %.2f s)",
 		r.Form, r.Side, r.Turn, seconds(r.WallMS), seconds(r.CPUMS), seconds(r.BrokerCPUMS), r.PerCPUSecond, r.WarmPerCPUSecond, r.Outputs, r.PeakBytes>>20,
-		seconds(r.RestoreMS), seconds(r.RestoreCPUMS))
+		seconds(r.Restore.MS), seconds(r.Restore.CPUMS))
 }
 
 func seconds(ms int64) float64 { return float64(ms) / 1000 }
@@ -107,7 +115,7 @@ func (r *Result) table() string {
 	var b strings.Builder
 	for _, h := range r.Histories {
 		fmt.Fprintf(&b, "\n%s: %d sites, %d heartbeats, %d records, %d MB\n\n", h.Form, r.Options.Sites, h.Injected.Heartbeats, h.Injected.Records, total(h.Bytes)>>20)
-		b.WriteString("| | events / CPU-s, whole run | … warm | CPU of the client | of the broker | wall | peak memory | state on the broker | state directory | restore | … CPU | latency p50 / p99 | CPU at that rate |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+		b.WriteString("| | events / CPU-s, whole run | … warm | CPU of the client | of the broker | wall | peak memory | state on the broker | state directory | restore | … CPU | live: latency p50 / p99 | CPU | restore | … CPU |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 		for _, side := range r.Options.Sides {
 			b.WriteString(r.row(h.Form, side))
 		}
@@ -133,16 +141,16 @@ func (r *Result) row(form supervision.Form, side string) string {
 		slices.Sort(values)
 		return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 	}
-	latency, share := "–", "–"
+	live := "– | – | – | –"
 	if l := runs[0].Latency; l != nil {
-		latency, share = fmt.Sprintf("%d / %d ms", l.P50MS, l.P99MS), fmt.Sprintf("%.1f %%", 100*l.CPUShare)
+		live = fmt.Sprintf("%d / %d ms | %.1f %% | %.2f s | %.2f s", l.P50MS, l.P99MS, 100*l.CPUShare, seconds(l.Restore.MS), seconds(l.Restore.CPUMS))
 	}
-	return fmt.Sprintf("| %s | %.0f | %.0f | %.1f s | %.1f s | %.1f s | %.0f MB | %.0f MB | %.0f MB | %.2f s | %.2f s | %s | %s |\n", side,
+	return fmt.Sprintf("| %s | %.0f | %.0f | %.1f s | %.1f s | %.1f s | %.0f MB | %.0f MB | %.0f MB | %.2f s | %.2f s | %s |\n", side,
 		mid(func(r Run) float64 { return r.PerCPUSecond }), mid(func(r Run) float64 { return r.WarmPerCPUSecond }),
 		mid(func(r Run) float64 { return seconds(r.CPUMS) }), mid(func(r Run) float64 { return seconds(r.BrokerCPUMS) }),
 		mid(func(r Run) float64 { return seconds(r.WallMS) }), mid(func(r Run) float64 { return float64(r.PeakBytes) / (1 << 20) }),
 		mid(func(r Run) float64 { return float64(r.kept()) / (1 << 20) }), mid(func(r Run) float64 { return float64(r.StateBytes) / (1 << 20) }),
-		mid(func(r Run) float64 { return seconds(r.RestoreMS) }), mid(func(r Run) float64 { return seconds(r.RestoreCPUMS) }), latency, share)
+		mid(func(r Run) float64 { return seconds(r.Restore.MS) }), mid(func(r Run) float64 { return seconds(r.Restore.CPUMS) }), live)
 }
 
 // kept is what the state takes on the broker: all topics of the run but its outputs.
