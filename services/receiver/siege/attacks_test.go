@@ -27,6 +27,8 @@ type attack struct {
 	Rate float64
 	// Connections at a time, spread over Sources addresses.
 	Connections, Sources int
+	// Accounts in use of the attackers', one for each partition (1).
+	Accounts int
 }
 
 // The kinds of attacks.
@@ -85,8 +87,11 @@ func attackerSite(partition int) uint64 {
 	}
 }
 
-// known is an alarm of an attackers' account.
-func known(n int) []byte { return alarm(attackers[n%partitions], uint32(1+n/partitions%sequences), n) }
+// known is the next alarm of the attackers' accounts.
+func (a *attacker) known() []byte {
+	n, accounts := int(a.count.Add(1)), max(a.Accounts, 1)
+	return alarm(attackers[n%accounts], uint32(1+n/accounts%sequences), n)
+}
 
 // run attacks for as long as told, or until ctx ends.
 func (k attack) run(ctx context.Context, to doors) (repelled, error) {
@@ -166,7 +171,7 @@ func (a *attacker) halfFrames(n int) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(a.ctx, func() { _ = conn.Close() })()
-	raw := known(n)
+	raw := a.known()
 	if _, err := conn.Write(raw[:len(raw)/2]); err != nil {
 		a.closed.Add(1)
 		return
@@ -202,7 +207,7 @@ func (a *attacker) connections(int) {
 // validFrames sends alarms of known accounts, as fast as they are taken.
 func (a *attacker) validFrames(n int) {
 	a.stream(n, func(b []byte) []byte {
-		return append(b, known(int(a.count.Add(1)))...)
+		return append(b, a.known()...)
 	})
 }
 
@@ -271,7 +276,7 @@ func (a *attacker) datagrams(n int) {
 	defer conn.Close()
 	for a.turn(chunk) {
 		for range chunk {
-			_, _ = conn.Write(known(int(a.count.Add(1)))) // a full buffer is its own affair
+			_, _ = conn.Write(a.known()) // a full buffer is its own affair
 		}
 		a.sent.Add(chunk)
 	}

@@ -234,5 +234,12 @@ func TestLeadersMove(t *testing.T) {
 func (tr *trial) flowsEverywhere() {
 	tr.t.Helper()
 	since := tr.fleet.sentSoFar()
-	await(tr.t, "every panel to be acknowledged", func() bool { return tr.fleet.oldestOpen() > since+len(tr.fleet.panels) })
+	var open *message
+	if !eventually(func() bool {
+		open = tr.fleet.oldestOpen()
+		return tr.fleet.sentSoFar() > since+len(tr.fleet.panels) && (open == nil || open.number > since+len(tr.fleet.panels))
+	}) {
+		tr.t.Fatalf("after %s message %d of panel %s (%s, partition %d, try %d) has no answer; %d was the youngest when the wait began",
+			patience, open.number, open.from.account, open.kind(), topics.PartitionOf(site(open.from.n), partitions), open.tries, since)
+	}
 }

@@ -245,21 +245,20 @@ func (f *fleet) answers() (int, time.Time) {
 	return f.acked, f.ackedAt
 }
 
-// sentSoFar is the number of the youngest message; oldestOpen that of the oldest one
-// without an answer, or of the next one when all have theirs.
+// sentSoFar is the number of the youngest message.
 func (f *fleet) sentSoFar() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.number
 }
 
-func (f *fleet) oldestOpen() int {
+// oldestOpen is the oldest message without an answer; nil when all have theirs.
+func (f *fleet) oldestOpen() (oldest *message) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	oldest := f.number + 1
 	for _, m := range f.again {
-		if m.number < oldest && m.from.waitsFor(m) {
-			oldest = m.number
+		if (oldest == nil || m.number < oldest.number) && m.from.waitsFor(m) {
+			oldest = m
 		}
 	}
 	return oldest
