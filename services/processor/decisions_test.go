@@ -181,3 +181,23 @@ func (f flood) Apply(ctx *Context, r Record) {
 		f.say(ctx, topics.Detections, 1, "again", 0)
 	}
 }
+
+// Decision 17: before a newer envelope a partition is, in every part, what it was.
+func TestANewerEnvelopeLeavesNoTrace(t *testing.T) {
+	p := newPartition(2, newTally())
+	for _, r := range some(t) {
+		if err := p.apply(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.drop(p.next)
+	before := p.freeze().hash()
+	value, err := proto.Marshal(&vigiev1.LogRecord{Version: newestEnvelope, Record: &vigiev1.LogRecord_Event{Event: &vigiev1.Event{Site: 1}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.apply(&kgo.Record{Partition: 2, Offset: 40, Value: value})
+	if err == nil || p.spoiled || p.freeze().hash() != before {
+		t.Errorf("%v; its state is another", err)
+	}
+}

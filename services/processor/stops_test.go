@@ -254,7 +254,7 @@ func TestUndecodableRecordsAreSetAsideOnce(t *testing.T) {
 	w.feed(40)
 	in := w.start("a")
 	w.live(3)
-	n := 0
+	n, fed := 0, 0
 	for p := range int32(testPartitions) {
 		for _, r := range w.read(topics.Rejected, p) {
 			rejected := &vigiev1.Rejected{}
@@ -266,6 +266,14 @@ func TestUndecodableRecordsAreSetAsideOnce(t *testing.T) {
 			}
 			n++
 		}
+		for _, r := range w.read(topics.Events, p) {
+			if bytes.Equal(r.Value, []byte{0xff, 0xff}) {
+				fed++
+			}
+		}
+	}
+	if n != fed {
+		t.Errorf("%d records that are no events were fed, %d are said on vigie.rejected", fed, n)
 	}
 	if got := testutil.ToFloat64(in.p.metrics.setAside.WithLabelValues(asideUndecodable)); n == 0 || int(got) != n {
 		t.Errorf("%d records stand on vigie.rejected, %v were counted", n, got)
