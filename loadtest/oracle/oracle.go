@@ -266,12 +266,7 @@ func (p *Partition) derived(f *Findings) error {
 }
 
 // replay turns a panic of the fold (a contradictory history) into an error.
-func replay(number int32, log []*kgo.Record) (out []*kgo.Record, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the fold panicked: %v", r)
-		}
-	}()
+func replay(number int32, log []*kgo.Record) ([]*kgo.Record, error) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	return processor.Replay(number, sitefold.New(quiet)(), log)
 }

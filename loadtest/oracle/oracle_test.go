@@ -254,7 +254,7 @@ func TestContradictoryHistoryIsAnError(t *testing.T) {
 	for _, hash := range []string{"one", "another"} {
 		h.append(&vigiev1.LogRecord{Record: &vigiev1.LogRecord_Policy{Policy: &vigiev1.Policy{Version: 7, ContentHash: []byte(hash)}}}, nil)
 	}
-	if _, _, err := Check(&Partition{Number: 3, Log: h.log}); err == nil || !strings.Contains(err.Error(), "panicked") {
+	if _, _, err := Check(&Partition{Number: 3, Log: h.log}); err == nil || !strings.Contains(err.Error(), "the fold failed") {
 		t.Errorf("%v", err)
 	}
 }
