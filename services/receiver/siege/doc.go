@@ -8,10 +8,11 @@
 // runs all in the small form: facts are asserted, times never.
 //
 //	go test -count=1 -timeout 2h -run TestHostileLoad ./services/receiver/siege -args -panels 10000 -phase 20s -report out.md
-//	go test -count=1 -timeout 2h -run TestKafkaFaults ./services/receiver/siege -args -hold 30s
+//	go test -count=1 -timeout 2h -run TestKafkaFaults ./services/receiver/siege -args -hold 20s
 //	make soak
 //
-// are the large ones. Panels, attackers, Kafka and receiver are processes, because a
+// are the large ones. (Kafka's keeper ends one that is silent for 45 s, so a fault is
+// held for less.) Panels, attackers, Kafka and receiver are processes, because a
 // process has a bounded number of files and because only so is the memory measured
 // the receiver's own. A process is this test binary again, told by the environment
 // what it is to play; orders go in and answers come out as lines of JSON.
