@@ -265,7 +265,7 @@ func (p *Partition) derived(f *Findings) error {
 	return nil
 }
 
-// replay turns a panic of the fold (a contradictory history) into an error.
+// replay folds a partition anew; a history that contradicts itself is an error.
 func replay(number int32, log []*kgo.Record) ([]*kgo.Record, error) {
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	return processor.Replay(number, sitefold.New(quiet)(), log)
