@@ -41,14 +41,14 @@ test-web: web plugin
 
 .PHONY: test-long
 test-long: build setup-run setup-test ## The kill tests with many more rounds
-	KILLS=200 PROCESSOR_KILLS=200 $(GO) test -race -count=1 -timeout 4h -run 'Kill|Die' ./services/vigie/...
+	KILLS=200 PROCESSOR_KILLS=200 $(GO) test -tags long -race -count=1 -timeout 4h -run 'Kill|Die|LeadersMove|HostileLoad' ./services/vigie ./services/receiver/siege
 
 .PHONY: siege soak
 siege: setup-run ## Six attacks beside PANELS good panels (default 10,000) on one receiver, with a table
-	$(GO) test -v -count=1 -timeout 1h -run TestHostileLoad ./services/receiver/siege -args -panels $${PANELS:-10000} -phase 20s
+	$(GO) test -v -count=1 -timeout 1h -tags long -run TestHostileLoad ./services/receiver/siege -args -panels $${PANELS:-10000} -phase 20s
 soak: setup-run ## Panels, attacks and a failing Kafka on one receiver, for SOAK (default 1h)
 	@mkdir -p bin
-	$(GO) test -v -count=1 -timeout 24h -run 'TestSoak$$' ./services/receiver/siege -args -soak $${SOAK:-1h} -soak-report $(CURDIR)/bin/soak.json
+	$(GO) test -v -count=1 -timeout 24h -tags long -run 'TestSoak$$' ./services/receiver/siege -args -soak $${SOAK:-1h} -soak-report $(CURDIR)/bin/soak.json
 
 .PHONY: simulate
 simulate: need-go ## The engine against a failing cluster in virtual time, SEEDS histories (default 200)

@@ -225,6 +225,7 @@ func TestAnUnwritableOutputPartitionStallsNoOther(t *testing.T) {
 			t.Run(name+", "+topic, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, 74)
+				w.patience = 3 * time.Minute // Six of these run at once, and each dead one is waited for.
 				in := w.start("a")
 				w.live(2)
 				fault := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: w.cfg.Topic(topic), Partitions: []int32{0}, Err: err, Count: -1})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -83,11 +84,19 @@ func ofThePartition(err error) bool {
 	return false
 }
 
-// unwritable are the partitions that had a record refused.
+// unwritable are the partitions that had a record refused, so far.
 func (t *sending) unwritable() map[int32]error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.refused
+	return maps.Clone(t.refused)
+}
+
+// has says whether a partition has records in the transaction.
+func (t *sending) has(number int32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, sends := t.left[number]
+	return sends
 }
 
 // late marks those among the partitions that have records not yet written, unless
@@ -131,7 +140,7 @@ func (s *session) flushed(ctx context.Context, patience time.Duration) bool {
 // trial is how long the others wait for partitions on trial; 0 when there are none.
 func (s *session) trial(sent *sending) (patience time.Duration) {
 	for n, u := range s.p.unwritable {
-		if _, sends := sent.left[n]; sends {
+		if sent.has(n) {
 			patience = max(patience, min(trialPatience<<min(u.fails-1, 8), flushPatience))
 		}
 	}

@@ -1,3 +1,5 @@
+//go:build long
+
 package siege
 
 import (
@@ -313,19 +315,4 @@ func TestTrend(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-}
-
-// ledgerLines are the alarms that a fleet was acknowledged.
-func ledgerLines(t testing.TB, path string) []string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var lines []string
-	for in := bufio.NewScanner(f); in.Scan(); {
-		lines = append(lines, in.Text())
-	}
-	return lines
 }

@@ -1,7 +1,9 @@
 package siege
 
 import (
+	"bufio"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -121,4 +123,19 @@ func splitAddr(addr string) (host string, port int, err error) {
 		port, err = strconv.Atoi(text)
 	}
 	return host, port, err
+}
+
+// ledgerLines are the alarms that a fleet was acknowledged.
+func ledgerLines(t testing.TB, path string) []string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var lines []string
+	for in := bufio.NewScanner(f); in.Scan(); {
+		lines = append(lines, in.Text())
+	}
+	return lines
 }
