@@ -3,7 +3,6 @@
 package siege
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
 	"fmt"
