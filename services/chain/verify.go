@@ -87,10 +87,10 @@ func Verify(ctx context.Context, opts Options) (*Report, error) {
 	if err := v.look(ctx); err != nil {
 		return nil, fmt.Errorf("verify the chain: %w", err)
 	}
-	report := &Report{Partitions: make([]PartitionReport, len(v.Options.Partitions))}
+	report := &Report{Partitions: make([]PartitionReport, len(v.Partitions))}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, opts.Parallel))
-	for i, number := range v.Options.Partitions {
+	for i, number := range v.Partitions {
 		group.Go(func() error {
 			var err error
 			report.Partitions[i], err = v.partition(ctx, number)
@@ -122,11 +122,11 @@ func (v *verifier) look(ctx context.Context) error {
 	}
 	id := details[v.topic].ID
 	v.topicID = id[:]
-	if len(v.Options.Partitions) == 0 {
-		v.Options.Partitions = slices.Sorted(maps.Keys(details[v.topic].Partitions))
+	if len(v.Partitions) == 0 {
+		v.Partitions = slices.Sorted(maps.Keys(details[v.topic].Partitions))
 	}
 	v.starts, v.ends = map[int32]int64{}, map[int32]int64{}
-	for _, n := range v.Options.Partitions {
+	for _, n := range v.Partitions {
 		if v.starts[n], v.ends[n], err = eventlog.Bounds(ctx, v.adm, v.topic, n); err != nil {
 			return err
 		}

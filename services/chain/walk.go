@@ -95,6 +95,7 @@ func (f Fault) String() string {
 	case Missing, Added:
 		s := where + fmt.Sprintf("%d records %s between offsets %d and %d (between %s and %s)", f.Records, f.Kind, f.First, f.Last, f.From, f.To)
 		return s + f.Detail
+	case Altered:
 	}
 	return where + fmt.Sprintf("records %s between offsets %d and %d (between %s and %s)%s", f.Kind, f.First, f.Last, f.From, f.To, f.Detail)
 }
