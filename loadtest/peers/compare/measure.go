@@ -115,7 +115,7 @@ func (l *lab) follow(ctx context.Context, s *side, h *fed, run *Run, until float
 		now := l.committed(ctx, s.group, h.prefix)
 		used, err := cpu(s.cmd.Process.Pid)
 		if err != nil {
-			return err
+			return fmt.Errorf("it is gone, what it said stands above: %w", err)
 		}
 		run.CPUMS, run.WallMS = used.Milliseconds(), time.Since(s.started).Milliseconds()
 		if now != done {
