@@ -65,15 +65,18 @@ func (l *lab) start(ctx context.Context, libs string) error {
 		return err
 	}
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- k.Run(own) }()
+	ended := make(chan struct{})
+	var failed error
+	go func() {
+		defer close(ended)
+		failed = k.Run(own)
+	}()
 	l.kafka = k
 	l.stop = func() { cancel(); <-ended }
 	select {
 	case <-k.Ready():
-	case err := <-ended:
-		l.stop = cancel
-		return fmt.Errorf("start Kafka: %w", err)
+	case <-ended:
+		return fmt.Errorf("start Kafka: %w", failed)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
