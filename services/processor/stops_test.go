@@ -18,6 +18,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/eventlog"
 )
 
 // newestEnvelope is that of a program newer than this one.
@@ -302,9 +303,32 @@ func TestOutputsKeptAreBounded(t *testing.T) {
 	w.check()
 }
 
+// Decision 12: a group offset that somebody moved stops the processor loudly.
+func TestMovedOffsetStopsLoudly(t *testing.T) {
+	w := newWorld(t, 3)
+	in := w.start("a")
+	w.feed(20)
+	w.settled()
+	in.stop()
+	<-in.done
+	adm, group := kadm.NewClient(w.cl), w.cfg.Group(eventlog.GroupProcessor)
+	if _, err := adm.LeaveGroup(t.Context(), kadm.LeaveGroup(group).InstanceIDs(group+".a")); err != nil {
+		t.Fatal(err)
+	}
+	var moved kadm.Offsets
+	moved.AddOffset(w.cfg.Topic(topics.Events), 1, 2, -1)
+	if err := adm.CommitAllOffsets(t.Context(), group, moved); err != nil {
+		t.Fatal(err)
+	}
+	err := <-w.start("a").done
+	if err == nil || !bytes.Contains([]byte(err.Error()), []byte("somebody moved the offset")) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func (w *world) committedNow() map[int32]int64 {
 	w.t.Helper()
-	at, err := committedOffsets(w.t.Context(), kadm.NewClient(w.cl), w.cfg.Group("processor"), w.cfg.Topic(topics.Events))
+	at, err := committedOffsets(w.t.Context(), kadm.NewClient(w.cl), w.cfg.Group(eventlog.GroupProcessor), w.cfg.Topic(topics.Events))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package processor
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/open-vigie/vigie/schemas/topics"
+)
 
 // gated is the tests' fold, frozen inside one record until a test lets it go on.
 type gated struct {
@@ -40,5 +44,21 @@ func TestAFrozenZombieCommitsNothing(t *testing.T) {
 	frozen.cut.Store(false)
 	close(open)
 	w.live(5)
+	w.check()
+}
+
+// A zombie: cut off, its partitions taken over by another, then back.
+func TestZombiesOutputsNeverShow(t *testing.T) {
+	w := newWorld(t, 9)
+	zombie := w.start("a")
+	w.feed(20)
+	w.waitForSome(topics.Detections)
+	zombie.sever()
+	w.start("b")
+	w.feed(20)
+	w.settled()
+	zombie.cut.Store(false)
+	w.feed(20)
+	w.settled()
 	w.check()
 }
