@@ -3,6 +3,7 @@ package processor
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -301,6 +302,34 @@ func TestOutputsKeptAreBounded(t *testing.T) {
 	fault.Remove()
 	w.live(2)
 	w.check()
+}
+
+// A program stood before a record, and a newer one has gone over it: given the
+// partition again, the old one begins at the newer one's snapshot, not at its stop.
+func TestAStopEndsWhereAnotherWentOverIt(t *testing.T) {
+	w := newWorld(t, 77)
+	w.feed(5)
+	w.poison(0, newestEnvelope, 1)
+	old, err := New(Config{Instance: "old", NewFold: newTally}, Deps{Log: quiet(), Kafka: w.cfg})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := old.newPartition(0)
+	for _, r := range w.read(topics.Events, 0) {
+		errors.As(kept.apply(r), &kept.stop)
+	}
+	if kept.stands = kept.stop != nil; !kept.stands {
+		t.Fatal("the old program does not stop")
+	}
+	w.reads = newestEnvelope
+	w.start("a").liveAndStop(w)
+	got, err := old.restore(t.Context(), 0, kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := w.committedNow()[0]; got.stands || got.next != at {
+		t.Errorf("it stands at %d: %v, want to go on at %d", got.next, got.stands, at)
+	}
 }
 
 // Decision 12: a group offset that somebody moved stops the processor loudly.
