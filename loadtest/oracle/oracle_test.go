@@ -140,77 +140,79 @@ func TestLogThatGoesOnWhileItIsReadIsGreen(t *testing.T) {
 	}
 }
 
-// Each fault that a run may have, at any place, is found and named.
+// faults that a run may have: done to what happened, or late, to what is read of it.
+var faults = map[string]struct {
+	do   func(t *rapid.T, h *history)
+	late func(t *rapid.T, p *Partition)
+	want func(Findings) int
+}{
+	"an acknowledged event is lost": {
+		do: func(t *rapid.T, h *history) {
+			lost := *h.events[0]
+			lost.Fingerprint = ids.Hash("never received", fmt.Sprint(rapid.Int().Draw(t, "which")))
+			h.events = append(h.events, &lost)
+		},
+		want: func(f Findings) int { return f.Lost },
+	},
+	"an event has two effects": {
+		do: func(t *rapid.T, h *history) {
+			i := rapid.IntRange(0, len(h.events)-1).Draw(t, "event")
+			h.at += heardAgain
+			h.receive(h.events[i], uint32(1+i))
+		},
+		want: func(f Findings) int { return f.Doubled },
+	},
+	"an event was altered": {
+		do: func(t *rapid.T, h *history) {
+			h.events[rapid.IntRange(0, len(h.events)-1).Draw(t, "event")].Fingerprint[0] ^= 1
+		},
+		want: func(f Findings) int { return min(f.Lost, f.Foreign) },
+	},
+	"an acknowledged poll is in no beat": {
+		do: func(_ *rapid.T, h *history) {
+			h.polls[firstSite] = driver.Polls{Acknowledged: h.polls[firstSite].Acknowledged + 1, Tries: 100}
+		},
+		want: func(f Findings) int { return f.PollsLost },
+	},
+	"a poll was never sent": {
+		do:   func(_ *rapid.T, h *history) { h.polls[firstSite] = driver.Polls{} },
+		want: func(f Findings) int { return f.PollsForeign },
+	},
+	"an output is missing": {
+		late: func(t *rapid.T, p *Partition) {
+			topic := rapid.SampledFrom([]string{topics.SiteStates, topics.Incidents}).Draw(t, "topic")
+			i := rapid.IntRange(0, len(p.Outputs[topic])-1).Draw(t, "output")
+			p.Outputs[topic] = slices.Delete(slices.Clone(p.Outputs[topic]), i, i+1)
+		},
+		want: func(f Findings) int { return f.Missing + f.Differ },
+	},
+	"an output is doubled": {
+		late: func(t *rapid.T, p *Partition) {
+			list := p.Outputs[topics.Incidents]
+			i := rapid.IntRange(0, len(list)-1).Draw(t, "output")
+			p.Outputs[topics.Incidents] = slices.Insert(slices.Clone(list), i, list[i])
+		},
+		want: func(f Findings) int { return f.Differ },
+	},
+	"an output was altered": {
+		late: func(t *rapid.T, p *Partition) {
+			list := slices.Clone(p.Outputs[topics.Incidents])
+			i := rapid.IntRange(0, len(list)-1).Draw(t, "output")
+			other := *list[i]
+			other.Value = append(slices.Clone(other.Value), 0x98, 0x06, 1)
+			list[i] = &other
+			p.Outputs[topics.Incidents] = list
+		},
+		want: func(f Findings) int { return f.Differ },
+	},
+	"the reader drops events on purpose": {
+		late: func(t *rapid.T, p *Partition) { p.DropEvery = rapid.IntRange(1, 40).Draw(t, "every") },
+		want: func(f Findings) int { return f.Lost },
+	},
+}
+
+// Each fault, at any place, is found and named.
 func TestFaultsAreFound(t *testing.T) {
-	faults := map[string]struct {
-		do   func(t *rapid.T, h *history)
-		late func(t *rapid.T, p *Partition)
-		want func(Findings) int
-	}{
-		"an acknowledged event is lost": {
-			do: func(t *rapid.T, h *history) {
-				lost := *h.events[0]
-				lost.Fingerprint = ids.Hash("never received", fmt.Sprint(rapid.Int().Draw(t, "which")))
-				h.events = append(h.events, &lost)
-			},
-			want: func(f Findings) int { return f.Lost },
-		},
-		"an event has two effects": {
-			do: func(t *rapid.T, h *history) {
-				i := rapid.IntRange(0, len(h.events)-1).Draw(t, "event")
-				h.at += heardAgain
-				h.receive(h.events[i], uint32(1+i))
-			},
-			want: func(f Findings) int { return f.Doubled },
-		},
-		"an event was altered": {
-			do: func(t *rapid.T, h *history) {
-				h.events[rapid.IntRange(0, len(h.events)-1).Draw(t, "event")].Fingerprint[0] ^= 1
-			},
-			want: func(f Findings) int { return min(f.Lost, f.Foreign) },
-		},
-		"an acknowledged poll is in no beat": {
-			do: func(_ *rapid.T, h *history) {
-				h.polls[firstSite] = driver.Polls{Acknowledged: h.polls[firstSite].Acknowledged + 1, Tries: 100}
-			},
-			want: func(f Findings) int { return f.PollsLost },
-		},
-		"a poll was never sent": {
-			do:   func(_ *rapid.T, h *history) { h.polls[firstSite] = driver.Polls{} },
-			want: func(f Findings) int { return f.PollsForeign },
-		},
-		"an output is missing": {
-			late: func(t *rapid.T, p *Partition) {
-				topic := rapid.SampledFrom([]string{topics.SiteStates, topics.Incidents}).Draw(t, "topic")
-				i := rapid.IntRange(0, len(p.Outputs[topic])-1).Draw(t, "output")
-				p.Outputs[topic] = slices.Delete(slices.Clone(p.Outputs[topic]), i, i+1)
-			},
-			want: func(f Findings) int { return f.Missing + f.Differ },
-		},
-		"an output is doubled": {
-			late: func(t *rapid.T, p *Partition) {
-				list := p.Outputs[topics.Incidents]
-				i := rapid.IntRange(0, len(list)-1).Draw(t, "output")
-				p.Outputs[topics.Incidents] = slices.Insert(slices.Clone(list), i, list[i])
-			},
-			want: func(f Findings) int { return f.Differ },
-		},
-		"an output was altered": {
-			late: func(t *rapid.T, p *Partition) {
-				list := slices.Clone(p.Outputs[topics.Incidents])
-				i := rapid.IntRange(0, len(list)-1).Draw(t, "output")
-				other := *list[i]
-				other.Value = append(slices.Clone(other.Value), 0x98, 0x06, 1)
-				list[i] = &other
-				p.Outputs[topics.Incidents] = list
-			},
-			want: func(f Findings) int { return f.Differ },
-		},
-		"the reader drops events on purpose": {
-			late: func(t *rapid.T, p *Partition) { p.DropEvery = rapid.IntRange(1, 40).Draw(t, "every") },
-			want: func(f Findings) int { return f.Lost },
-		},
-	}
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {

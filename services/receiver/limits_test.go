@@ -207,43 +207,43 @@ func (w *world) goodPanel(from string, seq uint32, account string) (took time.Du
 	return 0, tries, fmt.Errorf("no answer to any of %d tries", tries-1)
 }
 
-// One source sends thirty times its share: alarms of accounts that nobody knows, polls,
-// junk. (More than the system can hand to one process is lost before the process can
-// tell sources apart; that is the network's to filter.) The panels are answered all the same, and the flood makes no more sites than its budget.
-func TestFloodHurtsNobodyElse(t *testing.T) {
-	w := newWorld(t, strict(Limits{}))
-	const panels, rounds = 24, 3
-	for p := range panels {
-		w.bind(fmt.Sprintf("A%03X", p), uint64(100+p))
-	}
-	w.await("the accounts", func() bool { return w.r.accounts.count() > panels })
-	crowd := func(first uint32) (times []time.Duration, tries int) {
-		var work sync.WaitGroup
-		var mu sync.Mutex
-		for p := range panels {
-			work.Go(func() {
-				for round := range rounds {
-					took, n, err := w.goodPanel(fmt.Sprintf("127.0.1.%d", p+1), first+uint32(round), fmt.Sprintf("A%03X", p))
-					if err != nil {
-						t.Errorf("panel %d: %v", p, err)
-						return
-					}
-					mu.Lock()
-					times, tries = append(times, took), tries+n
-					mu.Unlock()
+// panelsAnswered lets 24 panels send three alarms each, and tells how long answers
+// took, in order, and how many tries it needed.
+func (w *world) panelsAnswered(first uint32) (times []time.Duration, tries int) {
+	w.t.Helper()
+	var work sync.WaitGroup
+	var mu sync.Mutex
+	for p := range floodedPanels {
+		work.Go(func() {
+			for round := range floodedRounds {
+				took, n, err := w.goodPanel(fmt.Sprintf("127.0.1.%d", p+1), first+uint32(round), fmt.Sprintf("A%03X", p))
+				if err != nil {
+					w.t.Errorf("panel %d: %v", p, err)
+					return
 				}
-			})
-		}
-		work.Wait()
-		slices.Sort(times)
-		return times, tries
+				mu.Lock()
+				times, tries = append(times, took), tries+n
+				mu.Unlock()
+			}
+		})
 	}
-	calm, _ := crowd(1)
-	const enough = 5_000 // forged rounds, many times the budget
+	work.Wait()
+	if slices.Sort(times); len(times) == 0 {
+		w.t.Fatal("no panel was answered")
+	}
+	return times, tries
+}
+
+const floodedPanels, floodedRounds = 24, 3
+
+// flood sends alarms of accounts that nobody knows, polls and junk from one address;
+// end waits until that was many times the budget, and tells how many rounds it was.
+func (w *world) flood() (end func() (sent int)) {
+	const enough = 5_000
 	stop, flooded := make(chan struct{}), make(chan struct{})
-	var flood sync.WaitGroup
+	var work sync.WaitGroup
 	sent := 0
-	flood.Go(func() {
+	work.Go(func() {
 		conn := w.dialFrom("udp", "127.0.9.9")
 		pace := rate.NewLimiter(10_000, 1_000)
 		for {
@@ -252,13 +252,13 @@ func TestFloodHurtsNobodyElse(t *testing.T) {
 				return
 			default:
 			}
-			if err := pace.Wait(t.Context()); err != nil {
+			if err := pace.Wait(w.t.Context()); err != nil {
 				return
 			}
 			account := fmt.Sprintf("%06X", 0xF00000+sent)
 			for _, raw := range []string{
-				frame(t, dc09.Frame{Token: dc09.TokenSIA, Sequence: 1, Account: account, Data: []byte("|NBA01")}),
-				frame(t, dc09.Frame{Token: dc09.TokenNull, Sequence: 2, Account: "E" + account[1:]}), "junk\r",
+				frame(w.t, dc09.Frame{Token: dc09.TokenSIA, Sequence: 1, Account: account, Data: []byte("|NBA01")}),
+				frame(w.t, dc09.Frame{Token: dc09.TokenNull, Sequence: 2, Account: "E" + account[1:]}), "junk\r",
 			} {
 				_, _ = conn.Write([]byte(raw)) // a full buffer is the flood's own affair
 			}
@@ -267,16 +267,16 @@ func TestFloodHurtsNobodyElse(t *testing.T) {
 			}
 		}
 	})
-	busy, tries := crowd(100)
-	<-flooded
-	close(stop)
-	flood.Wait()
-	w.stopReceiver()
-	if len(calm) == 0 || len(busy) == 0 {
-		t.Fatal("no panel was answered")
+	return func() int {
+		<-flooded
+		close(stop)
+		work.Wait()
+		return sent
 	}
-	t.Logf("%d forged rounds; median answer %s in calm, %s in the flood (ratio %.1f); %d tries for %d alarms",
-		sent, calm[len(calm)/2], busy[len(busy)/2], float64(busy[len(busy)/2])/float64(calm[len(calm)/2]), tries, panels*rounds)
+}
+
+// newSites are those in the log that nobody declared.
+func (w *world) newSites() map[uint64]bool {
 	events, polls := w.log()
 	sites := map[uint64]bool{}
 	for _, e := range events {
@@ -289,6 +289,27 @@ func TestFloodHurtsNobodyElse(t *testing.T) {
 			sites[site] = true
 		}
 	}
+	return sites
+}
+
+// One source sends thirty times its share. (More than the system can hand to one
+// process is lost before the process can tell sources apart; that is the network's to
+// filter.) The panels are answered all the same, and the flood makes no more sites
+// than its budget.
+func TestFloodHurtsNobodyElse(t *testing.T) {
+	w := newWorld(t, strict(Limits{}))
+	for p := range floodedPanels {
+		w.bind(fmt.Sprintf("A%03X", p), uint64(100+p))
+	}
+	w.await("the accounts", func() bool { return w.r.accounts.count() > floodedPanels })
+	calm, _ := w.panelsAnswered(1)
+	end := w.flood()
+	busy, tries := w.panelsAnswered(100)
+	sent := end()
+	w.stopReceiver()
+	t.Logf("%d forged rounds; median answer %s in calm, %s in the flood (ratio %.1f); %d tries for %d alarms",
+		sent, calm[len(calm)/2], busy[len(busy)/2], float64(busy[len(busy)/2])/float64(calm[len(calm)/2]), tries, floodedPanels*floodedRounds)
+	sites := w.newSites()
 	if budget := savedAccounts*10 + 30; len(sites) == 0 || len(sites) > budget {
 		t.Errorf("the flood made %d sites of %d accounts, want some and at most %d", len(sites), sent, budget)
 	}
