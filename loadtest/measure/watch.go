@@ -81,7 +81,7 @@ func (w *Watch) Follow(ctx context.Context, begun func()) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if topic == topics.Incidents {
-			if in, ok := cause(r); ok {
+			if in := topics.Cause(r); in >= 0 {
 				w.arrivals = append(w.arrivals, Arrival{r.Partition, in, seen})
 			}
 			return
@@ -94,16 +94,6 @@ func (w *Watch) Follow(ctx context.Context, begun func()) error {
 		w.progress[r.Partition] = p.Offset
 		w.commits = append(w.commits, Commit{r.Partition, p.Offset, seen})
 	})
-}
-
-func cause(r *kgo.Record) (int64, bool) {
-	for _, h := range r.Headers {
-		if h.Key == topics.HeaderInOffset {
-			n, err := strconv.ParseInt(string(h.Value), 10, 64)
-			return n, err == nil
-		}
-	}
-	return 0, false
 }
 
 // Sample takes a sample each second from start on until ctx ends.

@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -283,13 +282,13 @@ func (p *Partition) compare(f *Findings, topic string, got, want []*kgo.Record) 
 			f.Outputs++
 			continue
 		}
-		in := inOffset(w)
+		in := topics.Cause(w)
 		switch {
 		case compacted(topic) && in < p.RunFrom && last[string(w.Key)] > j:
 		case in >= p.Committed && i >= len(got):
 			return // the log went on while it was read
-		case i < len(got) && inOffset(got[i]) <= in:
-			f.wrong(&f.Differ, "%s partition %d: output %d, caused by offset %d, is not what the fold gives", topic, p.Number, i, inOffset(got[i]))
+		case i < len(got) && topics.Cause(got[i]) <= in:
+			f.wrong(&f.Differ, "%s partition %d: output %d, caused by offset %d, is not what the fold gives", topic, p.Number, i, topics.Cause(got[i]))
 			return
 		default:
 			f.wrong(&f.Missing, "%s partition %d: the output caused by offset %d is missing", topic, p.Number, in)
@@ -322,18 +321,6 @@ func compacted(name string) bool {
 		}
 	}
 	return false
-}
-
-// inOffset is the input that caused an output, as its header says; -1 when it does not.
-func inOffset(r *kgo.Record) int64 {
-	for _, h := range r.Headers {
-		if h.Key == topics.HeaderInOffset {
-			if n, err := strconv.ParseInt(string(h.Value), 10, 64); err == nil {
-				return n
-			}
-		}
-	}
-	return -1
 }
 
 // PollsWrong are polls lost or foreign.

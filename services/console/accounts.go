@@ -46,19 +46,10 @@ func (a *accounts) follow(ctx context.Context, c *Console) error {
 
 func (a *accounts) read(ctx context.Context, c *Console) error {
 	tail := eventlog.NewTail(c.deps.Kafka, eventlog.TailOptions{
-		Topic: topics.Accounts, From: eventlog.FromStart(), Each: func(r *kgo.Record) error { a.apply(r); return nil },
+		Topic: topics.Accounts, From: eventlog.FromStart(),
+		Each:     func(r *kgo.Record) error { a.apply(r); return nil },
+		CaughtUp: func() { a.once.Do(func() { close(a.ready) }) },
 	}, c.deps.Log)
-	ctx, cancel := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case <-tail.CaughtUp():
-			a.once.Do(func() { close(a.ready) })
-		case <-ctx.Done():
-		}
-	})
-	defer watch.Wait()
-	defer cancel()
 	return tail.Run(ctx)
 }
 

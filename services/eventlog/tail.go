@@ -45,6 +45,9 @@ type TailOptions struct {
 	// Each is called for each committed record, in order within a partition, by
 	// one goroutine. An error ends Run. It may keep the record.
 	Each func(*kgo.Record) error
+	// CaughtUp, unless nil, is called once a Run, when Each has seen all that was
+	// committed when it began. It may not call the reader.
+	CaughtUp func()
 }
 
 // Tail reads all partitions of a topic without a group, for as long as it runs:
@@ -71,6 +74,13 @@ func (t *Tail) Ready() <-chan struct{} { return t.caughtUp }
 
 // CaughtUp is closed once Each has seen all that was committed when Run began.
 func (t *Tail) CaughtUp() <-chan struct{} { return t.caughtUp }
+
+func (t *Tail) caught() {
+	close(t.caughtUp)
+	if t.opts.CaughtUp != nil {
+		t.opts.CaughtUp()
+	}
+}
 
 // Positions returns the next offset of each partition: Each has returned for all
 // before it.
@@ -139,7 +149,7 @@ func (t *Tail) moved(partition int32, next int64) {
 	if end, is := t.behind[partition]; is && next >= end {
 		delete(t.behind, partition)
 		if len(t.behind) == 0 {
-			close(t.caughtUp)
+			t.caught()
 		}
 	}
 }
@@ -216,7 +226,7 @@ func (t *Tail) begin(ctx context.Context, topic string) error {
 		}
 	}
 	if len(t.behind) == 0 {
-		close(t.caughtUp)
+		t.caught()
 	}
 	return nil
 }

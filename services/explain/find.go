@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -48,23 +47,12 @@ func (x *Explainer) outputs(ctx context.Context, s *Story, name string, partitio
 		if key != nil && !bytes.Equal(key, r.Key) {
 			return nil
 		}
-		return f(Place{Topic: full, Partition: partition, Offset: r.Offset, In: causedBy(r)}, r)
+		return f(Place{Topic: full, Partition: partition, Offset: r.Offset, In: topics.Cause(r)}, r)
 	})
 	if err != nil {
 		return fmt.Errorf("read %s partition %d: %w", full, partition, err)
 	}
 	return nil
-}
-
-func causedBy(r *kgo.Record) int64 {
-	for _, h := range r.Headers {
-		if h.Key == topics.HeaderInOffset {
-			if n, err := strconv.ParseInt(string(h.Value), 10, 64); err == nil {
-				return n
-			}
-		}
-	}
-	return -1
 }
 
 func (x *Explainer) offsetAt(ctx context.Context, full string, partition int32, at time.Time) (int64, error) {

@@ -313,31 +313,16 @@ func fieldsOf(extended []byte) []Field {
 func reportedSIA(e dc09.SIAEvent) Reported {
 	m, known := dc09.SIAMeaning(e.Code)
 	r := reported("SIA", e.Code, dc09.SIAName(e.Code), m, known)
-	r.Area, r.User, r.Text, r.Late = printable(e.Area), printable(e.User), printable(string(e.Text)), e.Old
-	address := printable(e.Address)
-	if address == "" {
-		return r
-	}
-	switch dc09.SIAAddress(e.Code) {
-	case dc09.AddressZone:
-		r.Zone = address
-	case dc09.AddressUser:
-		r.User = address
-	case dc09.AddressArea:
-		r.Area = address
-	}
+	area, zone, user := e.Places()
+	r.Area, r.Zone, r.User = printable(area), printable(zone), printable(user)
+	r.Text, r.Late = printable(string(e.Text)), e.Old
 	return r
 }
 
 func reportedCID(e dc09.CIDEvent) Reported {
 	m, known := dc09.CIDMeaning(e)
 	r := reported("CID", string(e.Qualifier)+e.Code, dc09.CIDName(e.Code), m, known)
-	r.Area = e.Area
-	if dc09.CIDAddress(e.Code) == dc09.AddressUser {
-		r.User = e.Zone
-	} else {
-		r.Zone = e.Zone
-	}
+	r.Area, r.Zone, r.User = e.Places()
 	return r
 }
 

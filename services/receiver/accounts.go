@@ -154,19 +154,9 @@ func (a *accounts) known() bool {
 func (a *accounts) follow(ctx context.Context) error {
 	tail := eventlog.NewTail(a.kafka, eventlog.TailOptions{
 		Topic: topics.Accounts, From: eventlog.FromStart(),
-		Each: func(r *kgo.Record) error { a.apply(r); return nil },
+		Each:     func(r *kgo.Record) error { a.apply(r); return nil },
+		CaughtUp: func() { a.once.Do(func() { close(a.ready) }) },
 	}, a.log)
-	ctx, cancel := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case <-tail.CaughtUp():
-			a.once.Do(func() { close(a.ready) })
-		case <-ctx.Done():
-		}
-	})
-	defer watch.Wait()
-	defer cancel()
 	return tail.Run(ctx)
 }
 

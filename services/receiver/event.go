@@ -110,36 +110,17 @@ func appendReports(dst []report, f *dc09.Frame) []report {
 
 func siaReport(e dc09.SIAEvent) report {
 	m, known := dc09.SIAMeaning(e.Code)
-	rep := report{format: "SIA", code: e.Code, area: dc09.Text([]byte(e.Area)), user: dc09.Text([]byte(e.User)), text: e.Text, meaning: m, known: known}
-	address := dc09.Text([]byte(e.Address))
-	if address == "" {
-		return rep
+	area, zone, user := e.Places()
+	return report{
+		format: "SIA", code: e.Code, area: dc09.Text([]byte(area)), zone: dc09.Text([]byte(zone)), user: dc09.Text([]byte(user)),
+		text: e.Text, meaning: m, known: known,
 	}
-	switch dc09.SIAAddress(e.Code) {
-	case dc09.AddressZone:
-		rep.zone = address
-	case dc09.AddressUser:
-		rep.user = address
-	case dc09.AddressArea:
-		rep.area = address
-	}
-	return rep
 }
 
 func cidReport(e dc09.CIDEvent) report {
 	m, known := dc09.CIDMeaning(e)
 	rep := report{format: "CID", code: string(e.Qualifier) + e.Code, meaning: m, known: known}
-	if e.Area != "00" {
-		rep.area = e.Area
-	}
-	if e.Zone == "000" {
-		return rep
-	}
-	if dc09.CIDAddress(e.Code) == dc09.AddressUser {
-		rep.user = e.Zone
-	} else {
-		rep.zone = e.Zone
-	}
+	rep.area, rep.zone, rep.user = e.Places()
 	return rep
 }
 

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -236,16 +235,4 @@ func (r *runner) write(number int32, offset int64, out []*kgo.Record) error {
 		return fmt.Errorf("write the outputs: %w", err)
 	}
 	return nil
-}
-
-// inOffset is the header that says which input caused a record; -1 without one.
-func inOffset(r *kgo.Record) int64 {
-	for _, h := range r.Headers {
-		if h.Key == topics.HeaderInOffset {
-			if n, err := strconv.ParseInt(string(h.Value), 10, 64); err == nil {
-				return n
-			}
-		}
-	}
-	return -1
 }

@@ -106,7 +106,7 @@ func (r *runner) readSaid(ctx context.Context, name string, number int32, start 
 	}
 	opts := append(r.Kafka.ReaderOpts(r.Log), kgo.KeepControlRecords())
 	return eventlog.ReadRange(ctx, opts, full, number, start, end, func(rec *kgo.Record) error {
-		if at := inOffset(rec); rec.Attrs.IsControl() || at < in.From || at >= in.To {
+		if at := topics.Cause(rec); rec.Attrs.IsControl() || at < in.From || at >= in.To {
 			return nil
 		}
 		rec.Topic = name
@@ -153,7 +153,7 @@ func (s *said) of(_ context.Context, offset int64) ([]*kgo.Record, error) {
 				}
 				st.peeked = next
 			}
-			if inOffset(st.peeked) > offset {
+			if topics.Cause(st.peeked) > offset {
 				break
 			}
 			out = append(out, st.peeked)
@@ -185,7 +185,7 @@ func (r *runner) compareIncidents(ctx context.Context, number int32, in Range, c
 			case rec.Value == nil:
 				delete(last, string(rec.Key))
 			default:
-				last[string(rec.Key)] = recorded{inOffset(rec), rec.Value}
+				last[string(rec.Key)] = recorded{topics.Cause(rec), rec.Value}
 			}
 			return nil
 		})

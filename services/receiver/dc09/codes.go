@@ -175,3 +175,34 @@ func SIAAddress(code string) Address { return siaCodes[code].address }
 
 // CIDAddress tells what the last field of a Contact ID event numbers.
 func CIDAddress(code string) Address { return cidCodes[code].address }
+
+// Places says what the numbers of an event stand for; "" where it names none.
+func (e *SIAEvent) Places() (area, zone, user string) {
+	area, user = e.Area, e.User
+	if e.Address == "" {
+		return area, zone, user
+	}
+	switch SIAAddress(e.Code) {
+	case AddressUser:
+		user = e.Address
+	case AddressArea:
+		area = e.Address
+	default:
+		zone = e.Address
+	}
+	return area, zone, user
+}
+
+// Places says what the numbers of an event stand for; "" where it names none.
+func (e CIDEvent) Places() (area, zone, user string) {
+	if e.Area != "00" {
+		area = e.Area
+	}
+	if e.Zone == "000" {
+		return area, "", ""
+	}
+	if CIDAddress(e.Code) == AddressUser {
+		return area, "", e.Zone
+	}
+	return area, e.Zone, ""
+}
