@@ -38,7 +38,23 @@ func newWard(t testing.TB, kafka eventlog.Config, cfg wardConfig) *ward {
 	bind(t, kafka, cfg.panels)
 	w := &ward{t: t, ledger: filepath.Join(t.TempDir(), "acknowledged")}
 	w.receiver = spawn(t, "receiver", receiverConfig{Brokers: kafka.Brokers, Keys: t.TempDir(), Connections: cfg.connections}, &w.doors, 0)
+	w.knock()
 	return w
+}
+
+// knock waits until the receiver has set aside a datagram of junk: it is ready before
+// all of its goroutines run, and what it is made of is counted from then on.
+func (w *ward) knock() {
+	w.t.Helper()
+	conn, err := net.Dial("udp", w.doors.UDP)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer conn.Close()
+	await(w.t, "a datagram of junk to be set aside", func() bool {
+		_, err := conn.Write([]byte("junk"))
+		return err == nil && w.facts().count("vigie_receiver_rejected_total") > 0
+	})
 }
 
 // recruit starts the panels in a process of their own.
