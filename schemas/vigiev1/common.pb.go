@@ -49,6 +49,8 @@ const (
 	EventClass_EVENT_CLASS_INFORMATION         EventClass = 20
 	// A code that no table knows, an undeclared zone, an unknown account.
 	EventClass_EVENT_CLASS_NOT_CONFIGURED EventClass = 21
+	// A site opened or closed at another time than its schedule says.
+	EventClass_EVENT_CLASS_OPENING_CLOSING EventClass = 22
 )
 
 // Enum value maps for EventClass.
@@ -76,6 +78,7 @@ var (
 		19: "EVENT_CLASS_TEST",
 		20: "EVENT_CLASS_INFORMATION",
 		21: "EVENT_CLASS_NOT_CONFIGURED",
+		22: "EVENT_CLASS_OPENING_CLOSING",
 	}
 	EventClass_value = map[string]int32{
 		"EVENT_CLASS_UNSPECIFIED":         0,
@@ -100,6 +103,7 @@ var (
 		"EVENT_CLASS_TEST":                19,
 		"EVENT_CLASS_INFORMATION":         20,
 		"EVENT_CLASS_NOT_CONFIGURED":      21,
+		"EVENT_CLASS_OPENING_CLOSING":     22,
 	}
 )
 
@@ -321,7 +325,7 @@ const file_vigie_v1_common_proto_rawDesc = "" +
 	"ciphertext\"5\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value*\xea\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value*\x8b\x05\n" +
 	"\n" +
 	"EventClass\x12\x1b\n" +
 	"\x17EVENT_CLASS_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -346,7 +350,8 @@ const file_vigie_v1_common_proto_rawDesc = "" +
 	"\x16EVENT_CLASS_ZONE_FAULT\x10\x12\x12\x14\n" +
 	"\x10EVENT_CLASS_TEST\x10\x13\x12\x1b\n" +
 	"\x17EVENT_CLASS_INFORMATION\x10\x14\x12\x1e\n" +
-	"\x1aEVENT_CLASS_NOT_CONFIGURED\x10\x15*\xa7\x01\n" +
+	"\x1aEVENT_CLASS_NOT_CONFIGURED\x10\x15\x12\x1f\n" +
+	"\x1bEVENT_CLASS_OPENING_CLOSING\x10\x16*\xa7\x01\n" +
 	"\bAreaMode\x12\x19\n" +
 	"\x15AREA_MODE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11AREA_MODE_UNKNOWN\x10\x01\x12\x16\n" +

@@ -24,43 +24,130 @@ const (
 type DetectionKind int32
 
 const (
-	DetectionKind_DETECTION_KIND_UNSPECIFIED             DetectionKind = 0
-	DetectionKind_DETECTION_KIND_PATH_LATE               DetectionKind = 1
-	DetectionKind_DETECTION_KIND_PATH_LOST               DetectionKind = 2
-	DetectionKind_DETECTION_KIND_COMMUNICATION_LOST      DetectionKind = 3
-	DetectionKind_DETECTION_KIND_ALARM_STORM             DetectionKind = 4
-	DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK DetectionKind = 5
-	DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT         DetectionKind = 6
-	DetectionKind_DETECTION_KIND_ANSWER_LATE             DetectionKind = 7
-	DetectionKind_DETECTION_KIND_ANSWER_MISSED           DetectionKind = 8
-	DetectionKind_DETECTION_KIND_BINDING_REFUSED         DetectionKind = 9
+	DetectionKind_DETECTION_KIND_UNSPECIFIED                 DetectionKind = 0
+	DetectionKind_DETECTION_KIND_PATH_LATE                   DetectionKind = 1
+	DetectionKind_DETECTION_KIND_PATH_LOST                   DetectionKind = 2
+	DetectionKind_DETECTION_KIND_COMMUNICATION_LOST          DetectionKind = 3
+	DetectionKind_DETECTION_KIND_ALARM_STORM                 DetectionKind = 4
+	DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK     DetectionKind = 5
+	DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT             DetectionKind = 6
+	DetectionKind_DETECTION_KIND_ANSWER_LATE                 DetectionKind = 7
+	DetectionKind_DETECTION_KIND_ANSWER_MISSED               DetectionKind = 8
+	DetectionKind_DETECTION_KIND_BINDING_REFUSED             DetectionKind = 9
+	DetectionKind_DETECTION_KIND_LATE_TO_CLOSE               DetectionKind = 10
+	DetectionKind_DETECTION_KIND_LATE_TO_OPEN                DetectionKind = 11
+	DetectionKind_DETECTION_KIND_EARLY_OPENING               DetectionKind = 12
+	DetectionKind_DETECTION_KIND_OPENING_OUTSIDE_HOURS       DetectionKind = 13
+	DetectionKind_DETECTION_KIND_OPENING_AT_CLOSED_SITE      DetectionKind = 14
+	DetectionKind_DETECTION_KIND_CLOSED_NOT_PROTECTED        DetectionKind = 15
+	DetectionKind_DETECTION_KIND_CLOSED_WITHOUT_CONSIGNE     DetectionKind = 16
+	DetectionKind_DETECTION_KIND_CONSIGNE_ABOUT_TO_EXPIRE    DetectionKind = 17
+	DetectionKind_DETECTION_KIND_CLOSED_UNREACHABLE          DetectionKind = 18
+	DetectionKind_DETECTION_KIND_CLOSURE_END_DUE             DetectionKind = 19
+	DetectionKind_DETECTION_KIND_REOPENING_INCOMPLETE        DetectionKind = 20
+	DetectionKind_DETECTION_KIND_CONSIGNE_CHANGED            DetectionKind = 21
+	DetectionKind_DETECTION_KIND_CONSIGNES_CONFLICT          DetectionKind = 22
+	DetectionKind_DETECTION_KIND_RUNAWAY_ZONE                DetectionKind = 23
+	DetectionKind_DETECTION_KIND_CHATTERING_ZONE             DetectionKind = 24
+	DetectionKind_DETECTION_KIND_PATH_FLAPPING               DetectionKind = 25
+	DetectionKind_DETECTION_KIND_PATH_DEGRADED               DetectionKind = 26
+	DetectionKind_DETECTION_KIND_SUSPECTED_SABOTAGE          DetectionKind = 27
+	DetectionKind_DETECTION_KIND_MAINS_LOST                  DetectionKind = 28
+	DetectionKind_DETECTION_KIND_BATTERY_AUTONOMY            DetectionKind = 29
+	DetectionKind_DETECTION_KIND_INTERVAL_NOT_AGREED         DetectionKind = 30
+	DetectionKind_DETECTION_KIND_CONFIRMED_ALARM             DetectionKind = 31
+	DetectionKind_DETECTION_KIND_POLICE_CALL_WITHOUT_GROUND  DetectionKind = 32
+	DetectionKind_DETECTION_KIND_CLAIMED_IDLE                DetectionKind = 33
+	DetectionKind_DETECTION_KIND_PROTECTION_NOT_RESTORED     DetectionKind = 34
+	DetectionKind_DETECTION_KIND_LEFT_ON_TEST                DetectionKind = 35
+	DetectionKind_DETECTION_KIND_FREQUENT_TESTS              DetectionKind = 36
+	DetectionKind_DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK DetectionKind = 37
+	DetectionKind_DETECTION_KIND_TEST_INCOMPLETE             DetectionKind = 38
 )
 
 // Enum value maps for DetectionKind.
 var (
 	DetectionKind_name = map[int32]string{
-		0: "DETECTION_KIND_UNSPECIFIED",
-		1: "DETECTION_KIND_PATH_LATE",
-		2: "DETECTION_KIND_PATH_LOST",
-		3: "DETECTION_KIND_COMMUNICATION_LOST",
-		4: "DETECTION_KIND_ALARM_STORM",
-		5: "DETECTION_KIND_CLOSED_AROUND_THE_CLOCK",
-		6: "DETECTION_KIND_UNKNOWN_ACCOUNT",
-		7: "DETECTION_KIND_ANSWER_LATE",
-		8: "DETECTION_KIND_ANSWER_MISSED",
-		9: "DETECTION_KIND_BINDING_REFUSED",
+		0:  "DETECTION_KIND_UNSPECIFIED",
+		1:  "DETECTION_KIND_PATH_LATE",
+		2:  "DETECTION_KIND_PATH_LOST",
+		3:  "DETECTION_KIND_COMMUNICATION_LOST",
+		4:  "DETECTION_KIND_ALARM_STORM",
+		5:  "DETECTION_KIND_CLOSED_AROUND_THE_CLOCK",
+		6:  "DETECTION_KIND_UNKNOWN_ACCOUNT",
+		7:  "DETECTION_KIND_ANSWER_LATE",
+		8:  "DETECTION_KIND_ANSWER_MISSED",
+		9:  "DETECTION_KIND_BINDING_REFUSED",
+		10: "DETECTION_KIND_LATE_TO_CLOSE",
+		11: "DETECTION_KIND_LATE_TO_OPEN",
+		12: "DETECTION_KIND_EARLY_OPENING",
+		13: "DETECTION_KIND_OPENING_OUTSIDE_HOURS",
+		14: "DETECTION_KIND_OPENING_AT_CLOSED_SITE",
+		15: "DETECTION_KIND_CLOSED_NOT_PROTECTED",
+		16: "DETECTION_KIND_CLOSED_WITHOUT_CONSIGNE",
+		17: "DETECTION_KIND_CONSIGNE_ABOUT_TO_EXPIRE",
+		18: "DETECTION_KIND_CLOSED_UNREACHABLE",
+		19: "DETECTION_KIND_CLOSURE_END_DUE",
+		20: "DETECTION_KIND_REOPENING_INCOMPLETE",
+		21: "DETECTION_KIND_CONSIGNE_CHANGED",
+		22: "DETECTION_KIND_CONSIGNES_CONFLICT",
+		23: "DETECTION_KIND_RUNAWAY_ZONE",
+		24: "DETECTION_KIND_CHATTERING_ZONE",
+		25: "DETECTION_KIND_PATH_FLAPPING",
+		26: "DETECTION_KIND_PATH_DEGRADED",
+		27: "DETECTION_KIND_SUSPECTED_SABOTAGE",
+		28: "DETECTION_KIND_MAINS_LOST",
+		29: "DETECTION_KIND_BATTERY_AUTONOMY",
+		30: "DETECTION_KIND_INTERVAL_NOT_AGREED",
+		31: "DETECTION_KIND_CONFIRMED_ALARM",
+		32: "DETECTION_KIND_POLICE_CALL_WITHOUT_GROUND",
+		33: "DETECTION_KIND_CLAIMED_IDLE",
+		34: "DETECTION_KIND_PROTECTION_NOT_RESTORED",
+		35: "DETECTION_KIND_LEFT_ON_TEST",
+		36: "DETECTION_KIND_FREQUENT_TESTS",
+		37: "DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK",
+		38: "DETECTION_KIND_TEST_INCOMPLETE",
 	}
 	DetectionKind_value = map[string]int32{
-		"DETECTION_KIND_UNSPECIFIED":             0,
-		"DETECTION_KIND_PATH_LATE":               1,
-		"DETECTION_KIND_PATH_LOST":               2,
-		"DETECTION_KIND_COMMUNICATION_LOST":      3,
-		"DETECTION_KIND_ALARM_STORM":             4,
-		"DETECTION_KIND_CLOSED_AROUND_THE_CLOCK": 5,
-		"DETECTION_KIND_UNKNOWN_ACCOUNT":         6,
-		"DETECTION_KIND_ANSWER_LATE":             7,
-		"DETECTION_KIND_ANSWER_MISSED":           8,
-		"DETECTION_KIND_BINDING_REFUSED":         9,
+		"DETECTION_KIND_UNSPECIFIED":                 0,
+		"DETECTION_KIND_PATH_LATE":                   1,
+		"DETECTION_KIND_PATH_LOST":                   2,
+		"DETECTION_KIND_COMMUNICATION_LOST":          3,
+		"DETECTION_KIND_ALARM_STORM":                 4,
+		"DETECTION_KIND_CLOSED_AROUND_THE_CLOCK":     5,
+		"DETECTION_KIND_UNKNOWN_ACCOUNT":             6,
+		"DETECTION_KIND_ANSWER_LATE":                 7,
+		"DETECTION_KIND_ANSWER_MISSED":               8,
+		"DETECTION_KIND_BINDING_REFUSED":             9,
+		"DETECTION_KIND_LATE_TO_CLOSE":               10,
+		"DETECTION_KIND_LATE_TO_OPEN":                11,
+		"DETECTION_KIND_EARLY_OPENING":               12,
+		"DETECTION_KIND_OPENING_OUTSIDE_HOURS":       13,
+		"DETECTION_KIND_OPENING_AT_CLOSED_SITE":      14,
+		"DETECTION_KIND_CLOSED_NOT_PROTECTED":        15,
+		"DETECTION_KIND_CLOSED_WITHOUT_CONSIGNE":     16,
+		"DETECTION_KIND_CONSIGNE_ABOUT_TO_EXPIRE":    17,
+		"DETECTION_KIND_CLOSED_UNREACHABLE":          18,
+		"DETECTION_KIND_CLOSURE_END_DUE":             19,
+		"DETECTION_KIND_REOPENING_INCOMPLETE":        20,
+		"DETECTION_KIND_CONSIGNE_CHANGED":            21,
+		"DETECTION_KIND_CONSIGNES_CONFLICT":          22,
+		"DETECTION_KIND_RUNAWAY_ZONE":                23,
+		"DETECTION_KIND_CHATTERING_ZONE":             24,
+		"DETECTION_KIND_PATH_FLAPPING":               25,
+		"DETECTION_KIND_PATH_DEGRADED":               26,
+		"DETECTION_KIND_SUSPECTED_SABOTAGE":          27,
+		"DETECTION_KIND_MAINS_LOST":                  28,
+		"DETECTION_KIND_BATTERY_AUTONOMY":            29,
+		"DETECTION_KIND_INTERVAL_NOT_AGREED":         30,
+		"DETECTION_KIND_CONFIRMED_ALARM":             31,
+		"DETECTION_KIND_POLICE_CALL_WITHOUT_GROUND":  32,
+		"DETECTION_KIND_CLAIMED_IDLE":                33,
+		"DETECTION_KIND_PROTECTION_NOT_RESTORED":     34,
+		"DETECTION_KIND_LEFT_ON_TEST":                35,
+		"DETECTION_KIND_FREQUENT_TESTS":              36,
+		"DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK": 37,
+		"DETECTION_KIND_TEST_INCOMPLETE":             38,
 	}
 )
 
@@ -175,7 +262,11 @@ type Detection struct {
 	LastHeardMs int64  `protobuf:"varint,17,opt,name=last_heard_ms,json=lastHeardMs,proto3" json:"last_heard_ms,omitempty"`
 	Incident    string `protobuf:"bytes,18,opt,name=incident,proto3" json:"incident,omitempty"`
 	// Why it closed: restored, disarmed, rate fell, our delay.
-	CloseReason   string `protobuf:"bytes,19,opt,name=close_reason,json=closeReason,proto3" json:"close_reason,omitempty"`
+	CloseReason string `protobuf:"bytes,19,opt,name=close_reason,json=closeReason,proto3" json:"close_reason,omitempty"`
+	// What else it is about, in kebab case: what is missing, what came before it.
+	Facts []string `protobuf:"bytes,20,rep,name=facts,proto3" json:"facts,omitempty"`
+	// Until when it must be dealt with, or holds; 0 when nothing says so. Unix ms UTC.
+	UntilMs       int64 `protobuf:"varint,21,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,11 +434,25 @@ func (x *Detection) GetCloseReason() string {
 	return ""
 }
 
+func (x *Detection) GetFacts() []string {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+func (x *Detection) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
 var File_vigie_v1_detection_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\n" +
-	"\x18vigie/v1/detection.proto\x12\bvigie.v1\"\xcd\x04\n" +
+	"\x18vigie/v1/detection.proto\x12\bvigie.v1\"\xfe\x04\n" +
 	"\tDetection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x12+\n" +
@@ -371,7 +476,9 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\x0epolicy_version\x18\x10 \x01(\x04R\rpolicyVersion\x12\"\n" +
 	"\rlast_heard_ms\x18\x11 \x01(\x03R\vlastHeardMs\x12\x1a\n" +
 	"\bincident\x18\x12 \x01(\tR\bincident\x12!\n" +
-	"\fclose_reason\x18\x13 \x01(\tR\vcloseReason*\xe8\x02\n" +
+	"\fclose_reason\x18\x13 \x01(\tR\vcloseReason\x12\x14\n" +
+	"\x05facts\x18\x14 \x03(\tR\x05facts\x12\x19\n" +
+	"\buntil_ms\x18\x15 \x01(\x03R\auntilMs*\xb8\v\n" +
 	"\rDetectionKind\x12\x1e\n" +
 	"\x1aDETECTION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18DETECTION_KIND_PATH_LATE\x10\x01\x12\x1c\n" +
@@ -382,7 +489,37 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\x1eDETECTION_KIND_UNKNOWN_ACCOUNT\x10\x06\x12\x1e\n" +
 	"\x1aDETECTION_KIND_ANSWER_LATE\x10\a\x12 \n" +
 	"\x1cDETECTION_KIND_ANSWER_MISSED\x10\b\x12\"\n" +
-	"\x1eDETECTION_KIND_BINDING_REFUSED\x10\t*\x8b\x01\n" +
+	"\x1eDETECTION_KIND_BINDING_REFUSED\x10\t\x12 \n" +
+	"\x1cDETECTION_KIND_LATE_TO_CLOSE\x10\n" +
+	"\x12\x1f\n" +
+	"\x1bDETECTION_KIND_LATE_TO_OPEN\x10\v\x12 \n" +
+	"\x1cDETECTION_KIND_EARLY_OPENING\x10\f\x12(\n" +
+	"$DETECTION_KIND_OPENING_OUTSIDE_HOURS\x10\r\x12)\n" +
+	"%DETECTION_KIND_OPENING_AT_CLOSED_SITE\x10\x0e\x12'\n" +
+	"#DETECTION_KIND_CLOSED_NOT_PROTECTED\x10\x0f\x12*\n" +
+	"&DETECTION_KIND_CLOSED_WITHOUT_CONSIGNE\x10\x10\x12+\n" +
+	"'DETECTION_KIND_CONSIGNE_ABOUT_TO_EXPIRE\x10\x11\x12%\n" +
+	"!DETECTION_KIND_CLOSED_UNREACHABLE\x10\x12\x12\"\n" +
+	"\x1eDETECTION_KIND_CLOSURE_END_DUE\x10\x13\x12'\n" +
+	"#DETECTION_KIND_REOPENING_INCOMPLETE\x10\x14\x12#\n" +
+	"\x1fDETECTION_KIND_CONSIGNE_CHANGED\x10\x15\x12%\n" +
+	"!DETECTION_KIND_CONSIGNES_CONFLICT\x10\x16\x12\x1f\n" +
+	"\x1bDETECTION_KIND_RUNAWAY_ZONE\x10\x17\x12\"\n" +
+	"\x1eDETECTION_KIND_CHATTERING_ZONE\x10\x18\x12 \n" +
+	"\x1cDETECTION_KIND_PATH_FLAPPING\x10\x19\x12 \n" +
+	"\x1cDETECTION_KIND_PATH_DEGRADED\x10\x1a\x12%\n" +
+	"!DETECTION_KIND_SUSPECTED_SABOTAGE\x10\x1b\x12\x1d\n" +
+	"\x19DETECTION_KIND_MAINS_LOST\x10\x1c\x12#\n" +
+	"\x1fDETECTION_KIND_BATTERY_AUTONOMY\x10\x1d\x12&\n" +
+	"\"DETECTION_KIND_INTERVAL_NOT_AGREED\x10\x1e\x12\"\n" +
+	"\x1eDETECTION_KIND_CONFIRMED_ALARM\x10\x1f\x12-\n" +
+	")DETECTION_KIND_POLICE_CALL_WITHOUT_GROUND\x10 \x12\x1f\n" +
+	"\x1bDETECTION_KIND_CLAIMED_IDLE\x10!\x12*\n" +
+	"&DETECTION_KIND_PROTECTION_NOT_RESTORED\x10\"\x12\x1f\n" +
+	"\x1bDETECTION_KIND_LEFT_ON_TEST\x10#\x12!\n" +
+	"\x1dDETECTION_KIND_FREQUENT_TESTS\x10$\x12.\n" +
+	"*DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK\x10%\x12\"\n" +
+	"\x1eDETECTION_KIND_TEST_INCOMPLETE\x10&*\x8b\x01\n" +
 	"\x0fDetectionStatus\x12 \n" +
 	"\x1cDETECTION_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17DETECTION_STATUS_OPENED\x10\x01\x12\x1c\n" +

@@ -379,8 +379,10 @@ type VisitAnnounced struct {
 	Areas            []string               `protobuf:"bytes,5,rep,name=areas,proto3" json:"areas,omitempty"`
 	FromMs           int64                  `protobuf:"varint,6,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
 	ToMs             int64                  `protobuf:"varint,7,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Who comes, where it is not a user code that says so.
+	Person        *Sealed `protobuf:"bytes,8,opt,name=person,proto3" json:"person,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VisitAnnounced) Reset() {
@@ -460,6 +462,13 @@ func (x *VisitAnnounced) GetToMs() int64 {
 		return x.ToMs
 	}
 	return 0
+}
+
+func (x *VisitAnnounced) GetPerson() *Sealed {
+	if x != nil {
+		return x.Person
+	}
+	return nil
 }
 
 type CallStep struct {
@@ -627,7 +636,7 @@ const file_vigie_v1_event_customer_proto_rawDesc = "" +
 	"\apurpose\x18\x02 \x01(\tR\apurpose\"R\n" +
 	"\x0eNoticeAnswered\x12\x16\n" +
 	"\x06notice\x18\x01 \x01(\tR\x06notice\x12(\n" +
-	"\x06answer\x18\x02 \x01(\v2\x10.vigie.v1.SealedR\x06answer\"\xd7\x01\n" +
+	"\x06answer\x18\x02 \x01(\v2\x10.vigie.v1.SealedR\x06answer\"\x81\x02\n" +
 	"\x0eVisitAnnounced\x12\x14\n" +
 	"\x05visit\x18\x01 \x01(\tR\x05visit\x12!\n" +
 	"\fannounced_by\x18\x02 \x01(\tR\vannouncedBy\x12+\n" +
@@ -635,7 +644,8 @@ const file_vigie_v1_event_customer_proto_rawDesc = "" +
 	"\tuser_code\x18\x04 \x01(\tR\buserCode\x12\x14\n" +
 	"\x05areas\x18\x05 \x03(\tR\x05areas\x12\x17\n" +
 	"\afrom_ms\x18\x06 \x01(\x03R\x06fromMs\x12\x13\n" +
-	"\x05to_ms\x18\a \x01(\x03R\x04toMs\"\x94\x02\n" +
+	"\x05to_ms\x18\a \x01(\x03R\x04toMs\x12(\n" +
+	"\x06person\x18\b \x01(\v2\x10.vigie.v1.SealedR\x06person\"\x94\x02\n" +
 	"\bCallStep\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\tR\x04call\x12+\n" +
 	"\x04step\x18\x02 \x01(\x0e2\x17.vigie.v1.CallStep.StepR\x04step\x12\x0e\n" +
@@ -685,13 +695,14 @@ var file_vigie_v1_event_customer_proto_depIdxs = []int32{
 	9, // 0: vigie.v1.CustomerDecision.analysis:type_name -> vigie.v1.Sealed
 	0, // 1: vigie.v1.CustomerDecision.choice:type_name -> vigie.v1.CustomerDecision.Choice
 	9, // 2: vigie.v1.NoticeAnswered.answer:type_name -> vigie.v1.Sealed
-	1, // 3: vigie.v1.CallStep.step:type_name -> vigie.v1.CallStep.Step
-	9, // 4: vigie.v1.RequestMade.text:type_name -> vigie.v1.Sealed
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	9, // 3: vigie.v1.VisitAnnounced.person:type_name -> vigie.v1.Sealed
+	1, // 4: vigie.v1.CallStep.step:type_name -> vigie.v1.CallStep.Step
+	9, // 5: vigie.v1.RequestMade.text:type_name -> vigie.v1.Sealed
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_event_customer_proto_init() }

@@ -1397,8 +1397,11 @@ type IncidentClosed struct {
 	Incident string                 `protobuf:"bytes,1,opt,name=incident,proto3" json:"incident,omitempty"`
 	Outcome  IncidentOutcome        `protobuf:"varint,2,opt,name=outcome,proto3,enum=vigie.v1.IncidentOutcome" json:"outcome,omitempty"`
 	// Why there was no verification, where the class demands one or a reason.
-	Reason        *Sealed `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	ReasonGiven   bool    `protobuf:"varint,4,opt,name=reason_given,json=reasonGiven,proto3" json:"reason_given,omitempty"`
+	Reason      *Sealed `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	ReasonGiven bool    `protobuf:"varint,4,opt,name=reason_given,json=reasonGiven,proto3" json:"reason_given,omitempty"`
+	// Who brings the protection back, and until when, where it is not whole.
+	RestoreOwner  string `protobuf:"bytes,5,opt,name=restore_owner,json=restoreOwner,proto3" json:"restore_owner,omitempty"`
+	RestoreByMs   int64  `protobuf:"varint,6,opt,name=restore_by_ms,json=restoreByMs,proto3" json:"restore_by_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1459,6 +1462,20 @@ func (x *IncidentClosed) GetReasonGiven() bool {
 		return x.ReasonGiven
 	}
 	return false
+}
+
+func (x *IncidentClosed) GetRestoreOwner() string {
+	if x != nil {
+		return x.RestoreOwner
+	}
+	return ""
+}
+
+func (x *IncidentClosed) GetRestoreByMs() int64 {
+	if x != nil {
+		return x.RestoreByMs
+	}
+	return 0
 }
 
 var File_vigie_v1_event_operator_proto protoreflect.FileDescriptor
@@ -1556,12 +1573,14 @@ const file_vigie_v1_event_operator_proto_rawDesc = "" +
 	"\fretention_ms\x18\x05 \x01(\x03R\vretentionMs\"O\n" +
 	"\vNoteWritten\x12\x1a\n" +
 	"\bincident\x18\x01 \x01(\tR\bincident\x12$\n" +
-	"\x04text\x18\x02 \x01(\v2\x10.vigie.v1.SealedR\x04text\"\xae\x01\n" +
+	"\x04text\x18\x02 \x01(\v2\x10.vigie.v1.SealedR\x04text\"\xf7\x01\n" +
 	"\x0eIncidentClosed\x12\x1a\n" +
 	"\bincident\x18\x01 \x01(\tR\bincident\x123\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x19.vigie.v1.IncidentOutcomeR\aoutcome\x12(\n" +
 	"\x06reason\x18\x03 \x01(\v2\x10.vigie.v1.SealedR\x06reason\x12!\n" +
-	"\freason_given\x18\x04 \x01(\bR\vreasonGiven*\xcc\x01\n" +
+	"\freason_given\x18\x04 \x01(\bR\vreasonGiven\x12#\n" +
+	"\rrestore_owner\x18\x05 \x01(\tR\frestoreOwner\x12\"\n" +
+	"\rrestore_by_ms\x18\x06 \x01(\x03R\vrestoreByMs*\xcc\x01\n" +
 	"\x11VerificationMeans\x12\"\n" +
 	"\x1eVERIFICATION_MEANS_UNSPECIFIED\x10\x00\x12*\n" +
 	"&VERIFICATION_MEANS_CALL_WITH_CODE_WORD\x10\x01\x12\x1c\n" +

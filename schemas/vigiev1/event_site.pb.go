@@ -85,6 +85,79 @@ func (ConnectionStage_Stage) EnumDescriptor() ([]byte, []int) {
 	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{0, 0}
 }
 
+type ConsigneStep_Kind int32
+
+const (
+	ConsigneStep_KIND_UNSPECIFIED         ConsigneStep_Kind = 0
+	ConsigneStep_KIND_CALL_SITE           ConsigneStep_Kind = 1
+	ConsigneStep_KIND_CALL_CONTACT        ConsigneStep_Kind = 2
+	ConsigneStep_KIND_VIDEO               ConsigneStep_Kind = 3
+	ConsigneStep_KIND_LISTEN_IN           ConsigneStep_Kind = 4
+	ConsigneStep_KIND_SEND_GUARD          ConsigneStep_Kind = 5
+	ConsigneStep_KIND_CALL_POLICE         ConsigneStep_Kind = 6
+	ConsigneStep_KIND_CALL_FIRE_OR_RESCUE ConsigneStep_Kind = 7
+	ConsigneStep_KIND_CALL_INSTALLER      ConsigneStep_Kind = 8
+	ConsigneStep_KIND_WAIT                ConsigneStep_Kind = 9
+	ConsigneStep_KIND_OTHER               ConsigneStep_Kind = 10
+)
+
+// Enum value maps for ConsigneStep_Kind.
+var (
+	ConsigneStep_Kind_name = map[int32]string{
+		0:  "KIND_UNSPECIFIED",
+		1:  "KIND_CALL_SITE",
+		2:  "KIND_CALL_CONTACT",
+		3:  "KIND_VIDEO",
+		4:  "KIND_LISTEN_IN",
+		5:  "KIND_SEND_GUARD",
+		6:  "KIND_CALL_POLICE",
+		7:  "KIND_CALL_FIRE_OR_RESCUE",
+		8:  "KIND_CALL_INSTALLER",
+		9:  "KIND_WAIT",
+		10: "KIND_OTHER",
+	}
+	ConsigneStep_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED":         0,
+		"KIND_CALL_SITE":           1,
+		"KIND_CALL_CONTACT":        2,
+		"KIND_VIDEO":               3,
+		"KIND_LISTEN_IN":           4,
+		"KIND_SEND_GUARD":          5,
+		"KIND_CALL_POLICE":         6,
+		"KIND_CALL_FIRE_OR_RESCUE": 7,
+		"KIND_CALL_INSTALLER":      8,
+		"KIND_WAIT":                9,
+		"KIND_OTHER":               10,
+	}
+)
+
+func (x ConsigneStep_Kind) Enum() *ConsigneStep_Kind {
+	p := new(ConsigneStep_Kind)
+	*p = x
+	return p
+}
+
+func (x ConsigneStep_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConsigneStep_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_vigie_v1_event_site_proto_enumTypes[1].Descriptor()
+}
+
+func (ConsigneStep_Kind) Type() protoreflect.EnumType {
+	return &file_vigie_v1_event_site_proto_enumTypes[1]
+}
+
+func (x ConsigneStep_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConsigneStep_Kind.Descriptor instead.
+func (ConsigneStep_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{9, 0}
+}
+
 // ConnectionStage moves a raccordement on.
 type ConnectionStage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -348,11 +421,15 @@ func (x *PathDeclared) GetReceiverGroup() string {
 }
 
 type ZoneDeclared struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Zone          string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
-	Label         string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
-	Area          string                 `protobuf:"bytes,3,opt,name=area,proto3" json:"area,omitempty"`
-	Technology    string                 `protobuf:"bytes,4,opt,name=technology,proto3" json:"technology,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Zone       string                 `protobuf:"bytes,1,opt,name=zone,proto3" json:"zone,omitempty"`
+	Label      string                 `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	Area       string                 `protobuf:"bytes,3,opt,name=area,proto3" json:"area,omitempty"`
+	Technology string                 `protobuf:"bytes,4,opt,name=technology,proto3" json:"technology,omitempty"`
+	// On the way from the door to the keypad: alarms during the entry delay.
+	EntryRoute bool `protobuf:"varint,5,opt,name=entry_route,json=entryRoute,proto3" json:"entry_route,omitempty"`
+	// Outside the building: an outer perimeter confirms nothing.
+	Outside       bool `protobuf:"varint,6,opt,name=outside,proto3" json:"outside,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -413,6 +490,20 @@ func (x *ZoneDeclared) GetTechnology() string {
 		return x.Technology
 	}
 	return ""
+}
+
+func (x *ZoneDeclared) GetEntryRoute() bool {
+	if x != nil {
+		return x.EntryRoute
+	}
+	return false
+}
+
+func (x *ZoneDeclared) GetOutside() bool {
+	if x != nil {
+		return x.Outside
+	}
+	return false
 }
 
 // AccountBound asks to bind an account to a site. Its own key is the account's
@@ -711,13 +802,15 @@ type ConsigneSet struct {
 	GivenBy          string                 `protobuf:"bytes,2,opt,name=given_by,json=givenBy,proto3" json:"given_by,omitempty"`
 	AuthenticatedHow string                 `protobuf:"bytes,3,opt,name=authenticated_how,json=authenticatedHow,proto3" json:"authenticated_how,omitempty"`
 	Text             *Sealed                `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
-	Scope            string                 `protobuf:"bytes,5,opt,name=scope,proto3" json:"scope,omitempty"`
-	FromMs           int64                  `protobuf:"varint,6,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
-	UntilMs          int64                  `protobuf:"varint,7,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
-	Priority         uint32                 `protobuf:"varint,8,opt,name=priority,proto3" json:"priority,omitempty"`
-	Permanent        bool                   `protobuf:"varint,9,opt,name=permanent,proto3" json:"permanent,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// "" or "site", "group" or "class": whom it was given for.
+	Scope         string          `protobuf:"bytes,5,opt,name=scope,proto3" json:"scope,omitempty"`
+	FromMs        int64           `protobuf:"varint,6,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	UntilMs       int64           `protobuf:"varint,7,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	Priority      uint32          `protobuf:"varint,8,opt,name=priority,proto3" json:"priority,omitempty"`
+	Permanent     bool            `protobuf:"varint,9,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	Steps         []*ConsigneStep `protobuf:"bytes,10,rep,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConsigneSet) Reset() {
@@ -813,6 +906,67 @@ func (x *ConsigneSet) GetPermanent() bool {
 	return false
 }
 
+func (x *ConsigneSet) GetSteps() []*ConsigneStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+// ConsigneStep is one thing that a consigne asks for.
+type ConsigneStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  ConsigneStep_Kind      `protobuf:"varint,1,opt,name=kind,proto3,enum=vigie.v1.ConsigneStep_Kind" json:"kind,omitempty"`
+	// Protects people: no other consigne takes it away.
+	LifeSafety    bool `protobuf:"varint,2,opt,name=life_safety,json=lifeSafety,proto3" json:"life_safety,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsigneStep) Reset() {
+	*x = ConsigneStep{}
+	mi := &file_vigie_v1_event_site_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsigneStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsigneStep) ProtoMessage() {}
+
+func (x *ConsigneStep) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_event_site_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsigneStep.ProtoReflect.Descriptor instead.
+func (*ConsigneStep) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ConsigneStep) GetKind() ConsigneStep_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return ConsigneStep_KIND_UNSPECIFIED
+}
+
+func (x *ConsigneStep) GetLifeSafety() bool {
+	if x != nil {
+		return x.LifeSafety
+	}
+	return false
+}
+
 type ConsigneWithdrawn struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Consigne      string                 `protobuf:"bytes,1,opt,name=consigne,proto3" json:"consigne,omitempty"`
@@ -822,7 +976,7 @@ type ConsigneWithdrawn struct {
 
 func (x *ConsigneWithdrawn) Reset() {
 	*x = ConsigneWithdrawn{}
-	mi := &file_vigie_v1_event_site_proto_msgTypes[9]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -834,7 +988,7 @@ func (x *ConsigneWithdrawn) String() string {
 func (*ConsigneWithdrawn) ProtoMessage() {}
 
 func (x *ConsigneWithdrawn) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_event_site_proto_msgTypes[9]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -847,7 +1001,7 @@ func (x *ConsigneWithdrawn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsigneWithdrawn.ProtoReflect.Descriptor instead.
 func (*ConsigneWithdrawn) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{9}
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ConsigneWithdrawn) GetConsigne() string {
@@ -870,7 +1024,7 @@ type ClosureDeclared struct {
 
 func (x *ClosureDeclared) Reset() {
 	*x = ClosureDeclared{}
-	mi := &file_vigie_v1_event_site_proto_msgTypes[10]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -882,7 +1036,7 @@ func (x *ClosureDeclared) String() string {
 func (*ClosureDeclared) ProtoMessage() {}
 
 func (x *ClosureDeclared) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_event_site_proto_msgTypes[10]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -895,7 +1049,7 @@ func (x *ClosureDeclared) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClosureDeclared.ProtoReflect.Descriptor instead.
 func (*ClosureDeclared) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{10}
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ClosureDeclared) GetClosure() string {
@@ -944,7 +1098,7 @@ type ClosureLifted struct {
 
 func (x *ClosureLifted) Reset() {
 	*x = ClosureLifted{}
-	mi := &file_vigie_v1_event_site_proto_msgTypes[11]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1110,7 @@ func (x *ClosureLifted) String() string {
 func (*ClosureLifted) ProtoMessage() {}
 
 func (x *ClosureLifted) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_event_site_proto_msgTypes[11]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1123,7 @@ func (x *ClosureLifted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClosureLifted.ProtoReflect.Descriptor instead.
 func (*ClosureLifted) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{11}
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClosureLifted) GetClosure() string {
@@ -1008,7 +1162,7 @@ type TestModeSet struct {
 
 func (x *TestModeSet) Reset() {
 	*x = TestModeSet{}
-	mi := &file_vigie_v1_event_site_proto_msgTypes[12]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1174,7 @@ func (x *TestModeSet) String() string {
 func (*TestModeSet) ProtoMessage() {}
 
 func (x *TestModeSet) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_event_site_proto_msgTypes[12]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1187,7 @@ func (x *TestModeSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestModeSet.ProtoReflect.Descriptor instead.
 func (*TestModeSet) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{12}
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TestModeSet) GetOn() bool {
@@ -1095,7 +1249,7 @@ type GroupMembership struct {
 
 func (x *GroupMembership) Reset() {
 	*x = GroupMembership{}
-	mi := &file_vigie_v1_event_site_proto_msgTypes[13]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1261,7 @@ func (x *GroupMembership) String() string {
 func (*GroupMembership) ProtoMessage() {}
 
 func (x *GroupMembership) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_event_site_proto_msgTypes[13]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1274,7 @@ func (x *GroupMembership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMembership.ProtoReflect.Descriptor instead.
 func (*GroupMembership) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{13}
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GroupMembership) GetGroup() string {
@@ -1138,15 +1292,18 @@ func (x *GroupMembership) GetLeft() bool {
 }
 
 type ContactsSet struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Contacts      *Sealed                `protobuf:"bytes,1,opt,name=contacts,proto3" json:"contacts,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Contacts *Sealed                `protobuf:"bytes,1,opt,name=contacts,proto3" json:"contacts,omitempty"`
+	// How many of them can be used: on the site itself, and elsewhere.
+	OnSite        uint32 `protobuf:"varint,2,opt,name=on_site,json=onSite,proto3" json:"on_site,omitempty"`
+	Elsewhere     uint32 `protobuf:"varint,3,opt,name=elsewhere,proto3" json:"elsewhere,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ContactsSet) Reset() {
 	*x = ContactsSet{}
-	mi := &file_vigie_v1_event_site_proto_msgTypes[14]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1158,7 +1315,7 @@ func (x *ContactsSet) String() string {
 func (*ContactsSet) ProtoMessage() {}
 
 func (x *ContactsSet) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_event_site_proto_msgTypes[14]
+	mi := &file_vigie_v1_event_site_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1171,7 +1328,7 @@ func (x *ContactsSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactsSet.ProtoReflect.Descriptor instead.
 func (*ContactsSet) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{14}
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ContactsSet) GetContacts() *Sealed {
@@ -1179,6 +1336,115 @@ func (x *ContactsSet) GetContacts() *Sealed {
 		return x.Contacts
 	}
 	return nil
+}
+
+func (x *ContactsSet) GetOnSite() uint32 {
+	if x != nil {
+		return x.OnSite
+	}
+	return 0
+}
+
+func (x *ContactsSet) GetElsewhere() uint32 {
+	if x != nil {
+		return x.Elsewhere
+	}
+	return 0
+}
+
+// ReopeningPlanned says when a closed site opens again: a disarm in the window,
+// in one of the areas, is expected and ends the closure.
+type ReopeningPlanned struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	Reopening        string                 `protobuf:"bytes,1,opt,name=reopening,proto3" json:"reopening,omitempty"`
+	PlannedBy        string                 `protobuf:"bytes,2,opt,name=planned_by,json=plannedBy,proto3" json:"planned_by,omitempty"`
+	AuthenticatedHow string                 `protobuf:"bytes,3,opt,name=authenticated_how,json=authenticatedHow,proto3" json:"authenticated_how,omitempty"`
+	FromMs           int64                  `protobuf:"varint,4,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	ToMs             int64                  `protobuf:"varint,5,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
+	// None: all of them.
+	Areas         []string `protobuf:"bytes,6,rep,name=areas,proto3" json:"areas,omitempty"`
+	Withdrawn     bool     `protobuf:"varint,7,opt,name=withdrawn,proto3" json:"withdrawn,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReopeningPlanned) Reset() {
+	*x = ReopeningPlanned{}
+	mi := &file_vigie_v1_event_site_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReopeningPlanned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReopeningPlanned) ProtoMessage() {}
+
+func (x *ReopeningPlanned) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_event_site_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReopeningPlanned.ProtoReflect.Descriptor instead.
+func (*ReopeningPlanned) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ReopeningPlanned) GetReopening() string {
+	if x != nil {
+		return x.Reopening
+	}
+	return ""
+}
+
+func (x *ReopeningPlanned) GetPlannedBy() string {
+	if x != nil {
+		return x.PlannedBy
+	}
+	return ""
+}
+
+func (x *ReopeningPlanned) GetAuthenticatedHow() string {
+	if x != nil {
+		return x.AuthenticatedHow
+	}
+	return ""
+}
+
+func (x *ReopeningPlanned) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *ReopeningPlanned) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
+func (x *ReopeningPlanned) GetAreas() []string {
+	if x != nil {
+		return x.Areas
+	}
+	return nil
+}
+
+func (x *ReopeningPlanned) GetWithdrawn() bool {
+	if x != nil {
+		return x.Withdrawn
+	}
+	return false
 }
 
 var File_vigie_v1_event_site_proto protoreflect.FileDescriptor
@@ -1219,14 +1485,17 @@ const file_vigie_v1_event_site_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n" +
 	"\vinterval_ms\x18\x03 \x01(\x03R\n" +
 	"intervalMs\x12%\n" +
-	"\x0ereceiver_group\x18\x04 \x01(\tR\rreceiverGroup\"l\n" +
+	"\x0ereceiver_group\x18\x04 \x01(\tR\rreceiverGroup\"\xa7\x01\n" +
 	"\fZoneDeclared\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n" +
 	"\x04area\x18\x03 \x01(\tR\x04area\x12\x1e\n" +
 	"\n" +
 	"technology\x18\x04 \x01(\tR\n" +
-	"technology\"m\n" +
+	"technology\x12\x1f\n" +
+	"\ventry_route\x18\x05 \x01(\bR\n" +
+	"entryRoute\x12\x18\n" +
+	"\aoutside\x18\x06 \x01(\bR\aoutside\"m\n" +
 	"\fAccountBound\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\rR\x04line\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x17\n" +
@@ -1249,7 +1518,7 @@ const file_vigie_v1_event_site_proto_rawDesc = "" +
 	"HolidaySet\x12\x10\n" +
 	"\x03day\x18\x01 \x01(\tR\x03day\x12,\n" +
 	"\x05hours\x18\x02 \x03(\v2\x16.vigie.v1.OpeningHoursR\x05hours\x12\x18\n" +
-	"\aremoved\x18\x03 \x01(\bR\aremoved\"\x9b\x02\n" +
+	"\aremoved\x18\x03 \x01(\bR\aremoved\"\xc9\x02\n" +
 	"\vConsigneSet\x12\x1a\n" +
 	"\bconsigne\x18\x01 \x01(\tR\bconsigne\x12\x19\n" +
 	"\bgiven_by\x18\x02 \x01(\tR\agivenBy\x12+\n" +
@@ -1259,7 +1528,28 @@ const file_vigie_v1_event_site_proto_rawDesc = "" +
 	"\afrom_ms\x18\x06 \x01(\x03R\x06fromMs\x12\x19\n" +
 	"\buntil_ms\x18\a \x01(\x03R\auntilMs\x12\x1a\n" +
 	"\bpriority\x18\b \x01(\rR\bpriority\x12\x1c\n" +
-	"\tpermanent\x18\t \x01(\bR\tpermanent\"/\n" +
+	"\tpermanent\x18\t \x01(\bR\tpermanent\x12,\n" +
+	"\x05steps\x18\n" +
+	" \x03(\v2\x16.vigie.v1.ConsigneStepR\x05steps\"\xcf\x02\n" +
+	"\fConsigneStep\x12/\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1b.vigie.v1.ConsigneStep.KindR\x04kind\x12\x1f\n" +
+	"\vlife_safety\x18\x02 \x01(\bR\n" +
+	"lifeSafety\"\xec\x01\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eKIND_CALL_SITE\x10\x01\x12\x15\n" +
+	"\x11KIND_CALL_CONTACT\x10\x02\x12\x0e\n" +
+	"\n" +
+	"KIND_VIDEO\x10\x03\x12\x12\n" +
+	"\x0eKIND_LISTEN_IN\x10\x04\x12\x13\n" +
+	"\x0fKIND_SEND_GUARD\x10\x05\x12\x14\n" +
+	"\x10KIND_CALL_POLICE\x10\x06\x12\x1c\n" +
+	"\x18KIND_CALL_FIRE_OR_RESCUE\x10\a\x12\x17\n" +
+	"\x13KIND_CALL_INSTALLER\x10\b\x12\r\n" +
+	"\tKIND_WAIT\x10\t\x12\x0e\n" +
+	"\n" +
+	"KIND_OTHER\x10\n" +
+	"\"/\n" +
 	"\x11ConsigneWithdrawn\x12\x1a\n" +
 	"\bconsigne\x18\x01 \x01(\tR\bconsigne\"\xa7\x01\n" +
 	"\x0fClosureDeclared\x12\x18\n" +
@@ -1283,9 +1573,20 @@ const file_vigie_v1_event_site_proto_rawDesc = "" +
 	"\buntil_ms\x18\a \x01(\x03R\auntilMs\";\n" +
 	"\x0fGroupMembership\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n" +
-	"\x04left\x18\x02 \x01(\bR\x04left\";\n" +
+	"\x04left\x18\x02 \x01(\bR\x04left\"r\n" +
 	"\vContactsSet\x12,\n" +
-	"\bcontacts\x18\x01 \x01(\v2\x10.vigie.v1.SealedR\bcontactsB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
+	"\bcontacts\x18\x01 \x01(\v2\x10.vigie.v1.SealedR\bcontacts\x12\x17\n" +
+	"\aon_site\x18\x02 \x01(\rR\x06onSite\x12\x1c\n" +
+	"\telsewhere\x18\x03 \x01(\rR\telsewhere\"\xde\x01\n" +
+	"\x10ReopeningPlanned\x12\x1c\n" +
+	"\treopening\x18\x01 \x01(\tR\treopening\x12\x1d\n" +
+	"\n" +
+	"planned_by\x18\x02 \x01(\tR\tplannedBy\x12+\n" +
+	"\x11authenticated_how\x18\x03 \x01(\tR\x10authenticatedHow\x12\x17\n" +
+	"\afrom_ms\x18\x04 \x01(\x03R\x06fromMs\x12\x13\n" +
+	"\x05to_ms\x18\x05 \x01(\x03R\x04toMs\x12\x14\n" +
+	"\x05areas\x18\x06 \x03(\tR\x05areas\x12\x1c\n" +
+	"\twithdrawn\x18\a \x01(\bR\twithdrawnB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
 
 var (
 	file_vigie_v1_event_site_proto_rawDescOnce sync.Once
@@ -1299,42 +1600,47 @@ func file_vigie_v1_event_site_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_event_site_proto_rawDescData
 }
 
-var file_vigie_v1_event_site_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_vigie_v1_event_site_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_vigie_v1_event_site_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_vigie_v1_event_site_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_vigie_v1_event_site_proto_goTypes = []any{
 	(ConnectionStage_Stage)(0), // 0: vigie.v1.ConnectionStage.Stage
-	(*ConnectionStage)(nil),    // 1: vigie.v1.ConnectionStage
-	(*SiteDeclared)(nil),       // 2: vigie.v1.SiteDeclared
-	(*PathDeclared)(nil),       // 3: vigie.v1.PathDeclared
-	(*ZoneDeclared)(nil),       // 4: vigie.v1.ZoneDeclared
-	(*AccountBound)(nil),       // 5: vigie.v1.AccountBound
-	(*OpeningHours)(nil),       // 6: vigie.v1.OpeningHours
-	(*ScheduleSet)(nil),        // 7: vigie.v1.ScheduleSet
-	(*HolidaySet)(nil),         // 8: vigie.v1.HolidaySet
-	(*ConsigneSet)(nil),        // 9: vigie.v1.ConsigneSet
-	(*ConsigneWithdrawn)(nil),  // 10: vigie.v1.ConsigneWithdrawn
-	(*ClosureDeclared)(nil),    // 11: vigie.v1.ClosureDeclared
-	(*ClosureLifted)(nil),      // 12: vigie.v1.ClosureLifted
-	(*TestModeSet)(nil),        // 13: vigie.v1.TestModeSet
-	(*GroupMembership)(nil),    // 14: vigie.v1.GroupMembership
-	(*ContactsSet)(nil),        // 15: vigie.v1.ContactsSet
-	(*Sealed)(nil),             // 16: vigie.v1.Sealed
-	(EventClass)(0),            // 17: vigie.v1.EventClass
+	(ConsigneStep_Kind)(0),     // 1: vigie.v1.ConsigneStep.Kind
+	(*ConnectionStage)(nil),    // 2: vigie.v1.ConnectionStage
+	(*SiteDeclared)(nil),       // 3: vigie.v1.SiteDeclared
+	(*PathDeclared)(nil),       // 4: vigie.v1.PathDeclared
+	(*ZoneDeclared)(nil),       // 5: vigie.v1.ZoneDeclared
+	(*AccountBound)(nil),       // 6: vigie.v1.AccountBound
+	(*OpeningHours)(nil),       // 7: vigie.v1.OpeningHours
+	(*ScheduleSet)(nil),        // 8: vigie.v1.ScheduleSet
+	(*HolidaySet)(nil),         // 9: vigie.v1.HolidaySet
+	(*ConsigneSet)(nil),        // 10: vigie.v1.ConsigneSet
+	(*ConsigneStep)(nil),       // 11: vigie.v1.ConsigneStep
+	(*ConsigneWithdrawn)(nil),  // 12: vigie.v1.ConsigneWithdrawn
+	(*ClosureDeclared)(nil),    // 13: vigie.v1.ClosureDeclared
+	(*ClosureLifted)(nil),      // 14: vigie.v1.ClosureLifted
+	(*TestModeSet)(nil),        // 15: vigie.v1.TestModeSet
+	(*GroupMembership)(nil),    // 16: vigie.v1.GroupMembership
+	(*ContactsSet)(nil),        // 17: vigie.v1.ContactsSet
+	(*ReopeningPlanned)(nil),   // 18: vigie.v1.ReopeningPlanned
+	(*Sealed)(nil),             // 19: vigie.v1.Sealed
+	(EventClass)(0),            // 20: vigie.v1.EventClass
 }
 var file_vigie_v1_event_site_proto_depIdxs = []int32{
 	0,  // 0: vigie.v1.ConnectionStage.stage:type_name -> vigie.v1.ConnectionStage.Stage
-	3,  // 1: vigie.v1.SiteDeclared.paths:type_name -> vigie.v1.PathDeclared
-	4,  // 2: vigie.v1.SiteDeclared.zones:type_name -> vigie.v1.ZoneDeclared
-	6,  // 3: vigie.v1.ScheduleSet.hours:type_name -> vigie.v1.OpeningHours
-	6,  // 4: vigie.v1.HolidaySet.hours:type_name -> vigie.v1.OpeningHours
-	16, // 5: vigie.v1.ConsigneSet.text:type_name -> vigie.v1.Sealed
-	17, // 6: vigie.v1.TestModeSet.classes:type_name -> vigie.v1.EventClass
-	16, // 7: vigie.v1.ContactsSet.contacts:type_name -> vigie.v1.Sealed
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	4,  // 1: vigie.v1.SiteDeclared.paths:type_name -> vigie.v1.PathDeclared
+	5,  // 2: vigie.v1.SiteDeclared.zones:type_name -> vigie.v1.ZoneDeclared
+	7,  // 3: vigie.v1.ScheduleSet.hours:type_name -> vigie.v1.OpeningHours
+	7,  // 4: vigie.v1.HolidaySet.hours:type_name -> vigie.v1.OpeningHours
+	19, // 5: vigie.v1.ConsigneSet.text:type_name -> vigie.v1.Sealed
+	11, // 6: vigie.v1.ConsigneSet.steps:type_name -> vigie.v1.ConsigneStep
+	1,  // 7: vigie.v1.ConsigneStep.kind:type_name -> vigie.v1.ConsigneStep.Kind
+	20, // 8: vigie.v1.TestModeSet.classes:type_name -> vigie.v1.EventClass
+	19, // 9: vigie.v1.ContactsSet.contacts:type_name -> vigie.v1.Sealed
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_event_site_proto_init() }
@@ -1348,8 +1654,8 @@ func file_vigie_v1_event_site_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_event_site_proto_rawDesc), len(file_vigie_v1_event_site_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   15,
+			NumEnums:      2,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

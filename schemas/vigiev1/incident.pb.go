@@ -178,6 +178,24 @@ type Incident struct {
 	Zone          string         `protobuf:"bytes,28,opt,name=zone,proto3" json:"zone,omitempty"`
 	Area          string         `protobuf:"bytes,29,opt,name=area,proto3" json:"area,omitempty"`
 	LastAlarmAtMs int64          `protobuf:"varint,30,opt,name=last_alarm_at_ms,json=lastAlarmAtMs,proto3" json:"last_alarm_at_ms,omitempty"`
+	// The consigne in force when it opened, and the event that set it; "default"
+	// when none was. consigne_changed: another one is in force now.
+	Consigne        string          `protobuf:"bytes,31,opt,name=consigne,proto3" json:"consigne,omitempty"`
+	ConsigneEventId []byte          `protobuf:"bytes,32,opt,name=consigne_event_id,json=consigneEventId,proto3" json:"consigne_event_id,omitempty"`
+	ConsigneChanged bool            `protobuf:"varint,33,opt,name=consigne_changed,json=consigneChanged,proto3" json:"consigne_changed,omitempty"`
+	Steps           []*ConsigneStep `protobuf:"bytes,34,rep,name=steps,proto3" json:"steps,omitempty"`
+	// The panel's own time of the first alarm, Unix ms UTC; 0 when not said.
+	OccurredAtMs int64 `protobuf:"varint,35,opt,name=occurred_at_ms,json=occurredAtMs,proto3" json:"occurred_at_ms,omitempty"`
+	// Its alarms were old when they came (arrivée tardive).
+	LateArrival bool `protobuf:"varint,36,opt,name=late_arrival,json=lateArrival,proto3" json:"late_arrival,omitempty"`
+	// Its alarms belong to a test (en essai): it has no clock.
+	OnTest bool `protobuf:"varint,37,opt,name=on_test,json=onTest,proto3" json:"on_test,omitempty"`
+	// Alarm validation score after TMA-AVS-01, 0 to 4.
+	Level uint32 `protobuf:"varint,38,opt,name=level,proto3" json:"level,omitempty"`
+	// Nobody calls the site: whoever is there may be under threat.
+	CallSiteHidden bool `protobuf:"varint,39,opt,name=call_site_hidden,json=callSiteHidden,proto3" json:"call_site_hidden,omitempty"`
+	// Closed by the policy, not by a person.
+	AutoClosed    bool `protobuf:"varint,40,opt,name=auto_closed,json=autoClosed,proto3" json:"auto_closed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -422,6 +440,76 @@ func (x *Incident) GetLastAlarmAtMs() int64 {
 	return 0
 }
 
+func (x *Incident) GetConsigne() string {
+	if x != nil {
+		return x.Consigne
+	}
+	return ""
+}
+
+func (x *Incident) GetConsigneEventId() []byte {
+	if x != nil {
+		return x.ConsigneEventId
+	}
+	return nil
+}
+
+func (x *Incident) GetConsigneChanged() bool {
+	if x != nil {
+		return x.ConsigneChanged
+	}
+	return false
+}
+
+func (x *Incident) GetSteps() []*ConsigneStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Incident) GetOccurredAtMs() int64 {
+	if x != nil {
+		return x.OccurredAtMs
+	}
+	return 0
+}
+
+func (x *Incident) GetLateArrival() bool {
+	if x != nil {
+		return x.LateArrival
+	}
+	return false
+}
+
+func (x *Incident) GetOnTest() bool {
+	if x != nil {
+		return x.OnTest
+	}
+	return false
+}
+
+func (x *Incident) GetLevel() uint32 {
+	if x != nil {
+		return x.Level
+	}
+	return 0
+}
+
+func (x *Incident) GetCallSiteHidden() bool {
+	if x != nil {
+		return x.CallSiteHidden
+	}
+	return false
+}
+
+func (x *Incident) GetAutoClosed() bool {
+	if x != nil {
+		return x.AutoClosed
+	}
+	return false
+}
+
 // IncidentAct is a line of the incident's history; at most 64 are kept here,
 // all of them stand in the log.
 type IncidentAct struct {
@@ -602,7 +690,7 @@ var File_vigie_v1_incident_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_incident_proto_rawDesc = "" +
 	"\n" +
-	"\x17vigie/v1/incident.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x1dvigie/v1/event_operator.proto\"\xbe\b\n" +
+	"\x17vigie/v1/incident.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x1dvigie/v1/event_operator.proto\x1a\x19vigie/v1/event_site.proto\"\xa2\v\n" +
 	"\bIncident\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x12\x18\n" +
@@ -640,7 +728,18 @@ const file_vigie_v1_incident_proto_rawDesc = "" +
 	"\x04acts\x18\x1b \x03(\v2\x15.vigie.v1.IncidentActR\x04acts\x12\x12\n" +
 	"\x04zone\x18\x1c \x01(\tR\x04zone\x12\x12\n" +
 	"\x04area\x18\x1d \x01(\tR\x04area\x12'\n" +
-	"\x10last_alarm_at_ms\x18\x1e \x01(\x03R\rlastAlarmAtMs\"_\n" +
+	"\x10last_alarm_at_ms\x18\x1e \x01(\x03R\rlastAlarmAtMs\x12\x1a\n" +
+	"\bconsigne\x18\x1f \x01(\tR\bconsigne\x12*\n" +
+	"\x11consigne_event_id\x18  \x01(\fR\x0fconsigneEventId\x12)\n" +
+	"\x10consigne_changed\x18! \x01(\bR\x0fconsigneChanged\x12,\n" +
+	"\x05steps\x18\" \x03(\v2\x16.vigie.v1.ConsigneStepR\x05steps\x12$\n" +
+	"\x0eoccurred_at_ms\x18# \x01(\x03R\foccurredAtMs\x12!\n" +
+	"\flate_arrival\x18$ \x01(\bR\vlateArrival\x12\x17\n" +
+	"\aon_test\x18% \x01(\bR\x06onTest\x12\x14\n" +
+	"\x05level\x18& \x01(\rR\x05level\x12(\n" +
+	"\x10call_site_hidden\x18' \x01(\bR\x0ecallSiteHidden\x12\x1f\n" +
+	"\vauto_closed\x18( \x01(\bR\n" +
+	"autoClosed\"_\n" +
 	"\vIncidentAct\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\fR\aeventId\x12\x13\n" +
 	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x0e\n" +
@@ -693,6 +792,7 @@ var file_vigie_v1_incident_proto_goTypes = []any{
 	(VerificationMeans)(0),  // 6: vigie.v1.VerificationMeans
 	(VerificationResult)(0), // 7: vigie.v1.VerificationResult
 	(IncidentOutcome)(0),    // 8: vigie.v1.IncidentOutcome
+	(*ConsigneStep)(nil),    // 9: vigie.v1.ConsigneStep
 }
 var file_vigie_v1_incident_proto_depIdxs = []int32{
 	5, // 0: vigie.v1.Incident.class:type_name -> vigie.v1.EventClass
@@ -701,12 +801,13 @@ var file_vigie_v1_incident_proto_depIdxs = []int32{
 	7, // 3: vigie.v1.Incident.verification_result:type_name -> vigie.v1.VerificationResult
 	8, // 4: vigie.v1.Incident.outcome:type_name -> vigie.v1.IncidentOutcome
 	3, // 5: vigie.v1.Incident.acts:type_name -> vigie.v1.IncidentAct
-	1, // 6: vigie.v1.EventOutcome.status:type_name -> vigie.v1.OutcomeStatus
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	9, // 6: vigie.v1.Incident.steps:type_name -> vigie.v1.ConsigneStep
+	1, // 7: vigie.v1.EventOutcome.status:type_name -> vigie.v1.OutcomeStatus
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_incident_proto_init() }
@@ -716,6 +817,7 @@ func file_vigie_v1_incident_proto_init() {
 	}
 	file_vigie_v1_common_proto_init()
 	file_vigie_v1_event_operator_proto_init()
+	file_vigie_v1_event_site_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -111,8 +111,16 @@ type ClassPolicy struct {
 	Storm       *StormPolicy           `protobuf:"bytes,3,opt,name=storm,proto3" json:"storm,omitempty"`
 	Closure     *ClosurePolicy         `protobuf:"bytes,4,opt,name=closure,proto3" json:"closure,omitempty"`
 	// Window in which an equal fingerprint is a retransmission, ms.
-	HeardAgainWindowMs int64           `protobuf:"varint,5,opt,name=heard_again_window_ms,json=heardAgainWindowMs,proto3" json:"heard_again_window_ms,omitempty"`
-	Answers            []*AnswerPolicy `protobuf:"bytes,6,rep,name=answers,proto3" json:"answers,omitempty"`
+	HeardAgainWindowMs int64               `protobuf:"varint,5,opt,name=heard_again_window_ms,json=heardAgainWindowMs,proto3" json:"heard_again_window_ms,omitempty"`
+	Answers            []*AnswerPolicy     `protobuf:"bytes,6,rep,name=answers,proto3" json:"answers,omitempty"`
+	Schedule           *SchedulePolicy     `protobuf:"bytes,7,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	Consigne           *ConsignePolicy     `protobuf:"bytes,8,opt,name=consigne,proto3" json:"consigne,omitempty"`
+	Folding            *FoldingPolicy      `protobuf:"bytes,9,opt,name=folding,proto3" json:"folding,omitempty"`
+	Zones              *ZonePolicy         `protobuf:"bytes,10,opt,name=zones,proto3" json:"zones,omitempty"`
+	Power              *PowerPolicy        `protobuf:"bytes,11,opt,name=power,proto3" json:"power,omitempty"`
+	Verification       *VerificationPolicy `protobuf:"bytes,12,opt,name=verification,proto3" json:"verification,omitempty"`
+	Handling           *HandlingPolicy     `protobuf:"bytes,13,opt,name=handling,proto3" json:"handling,omitempty"`
+	Tests              *TestPolicy         `protobuf:"bytes,14,opt,name=tests,proto3" json:"tests,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -189,14 +197,75 @@ func (x *ClassPolicy) GetAnswers() []*AnswerPolicy {
 	return nil
 }
 
+func (x *ClassPolicy) GetSchedule() *SchedulePolicy {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetConsigne() *ConsignePolicy {
+	if x != nil {
+		return x.Consigne
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetFolding() *FoldingPolicy {
+	if x != nil {
+		return x.Folding
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetZones() *ZonePolicy {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetPower() *PowerPolicy {
+	if x != nil {
+		return x.Power
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetVerification() *VerificationPolicy {
+	if x != nil {
+		return x.Verification
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetHandling() *HandlingPolicy {
+	if x != nil {
+		return x.Handling
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetTests() *TestPolicy {
+	if x != nil {
+		return x.Tests
+	}
+	return nil
+}
+
 type SupervisionPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Interval of a path for which none was agreed, ms.
 	DefaultIntervalMs int64 `protobuf:"varint,1,opt,name=default_interval_ms,json=defaultIntervalMs,proto3" json:"default_interval_ms,omitempty"`
 	// Past the interval: late at once, lost after this grace, ms.
-	GraceMs       int64 `protobuf:"varint,2,opt,name=grace_ms,json=graceMs,proto3" json:"grace_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	GraceMs int64 `protobuf:"varint,2,opt,name=grace_ms,json=graceMs,proto3" json:"grace_ms,omitempty"`
+	// A path flaps when it was lost or came back this often within the window.
+	FlapChanges  uint32 `protobuf:"varint,3,opt,name=flap_changes,json=flapChanges,proto3" json:"flap_changes,omitempty"`
+	FlapWindowMs int64  `protobuf:"varint,4,opt,name=flap_window_ms,json=flapWindowMs,proto3" json:"flap_window_ms,omitempty"`
+	// What came this long before a silence makes it a suspected sabotage, ms.
+	SabotageWindowMs int64 `protobuf:"varint,5,opt,name=sabotage_window_ms,json=sabotageWindowMs,proto3" json:"sabotage_window_ms,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *SupervisionPolicy) Reset() {
@@ -239,6 +308,27 @@ func (x *SupervisionPolicy) GetDefaultIntervalMs() int64 {
 func (x *SupervisionPolicy) GetGraceMs() int64 {
 	if x != nil {
 		return x.GraceMs
+	}
+	return 0
+}
+
+func (x *SupervisionPolicy) GetFlapChanges() uint32 {
+	if x != nil {
+		return x.FlapChanges
+	}
+	return 0
+}
+
+func (x *SupervisionPolicy) GetFlapWindowMs() int64 {
+	if x != nil {
+		return x.FlapWindowMs
+	}
+	return 0
+}
+
+func (x *SupervisionPolicy) GetSabotageWindowMs() int64 {
+	if x != nil {
+		return x.SabotageWindowMs
 	}
 	return 0
 }
@@ -319,8 +409,21 @@ type ClosurePolicy struct {
 	ArmedForMs int64 `protobuf:"varint,1,opt,name=armed_for_ms,json=armedForMs,proto3" json:"armed_for_ms,omitempty"`
 	// … this many scheduled openings missed.
 	MissedOpenings uint32 `protobuf:"varint,2,opt,name=missed_openings,json=missedOpenings,proto3" json:"missed_openings,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Not protected: an area is not fully armed this long after the start, or
+	// after an announced visit, ms.
+	NotProtectedMs int64 `protobuf:"varint,3,opt,name=not_protected_ms,json=notProtectedMs,proto3" json:"not_protected_ms,omitempty"`
+	AfterVisitMs   int64 `protobuf:"varint,4,opt,name=after_visit_ms,json=afterVisitMs,proto3" json:"after_visit_ms,omitempty"`
+	// Longest announced visit, ms.
+	LongestVisitMs int64 `protobuf:"varint,5,opt,name=longest_visit_ms,json=longestVisitMs,proto3" json:"longest_visit_ms,omitempty"`
+	// Tasks this long before the end of a declared closure, ms.
+	EndDueMs     int64 `protobuf:"varint,6,opt,name=end_due_ms,json=endDueMs,proto3" json:"end_due_ms,omitempty"`
+	EndDueLastMs int64 `protobuf:"varint,7,opt,name=end_due_last_ms,json=endDueLastMs,proto3" json:"end_due_last_ms,omitempty"`
+	// Unreachable: nobody was reached for this long, ms.
+	UnreachedMs int64 `protobuf:"varint,8,opt,name=unreached_ms,json=unreachedMs,proto3" json:"unreached_ms,omitempty"`
+	// For demonstrations: a disarm in hours ends a detected closure by itself.
+	EndsWithoutCallBack bool `protobuf:"varint,9,opt,name=ends_without_call_back,json=endsWithoutCallBack,proto3" json:"ends_without_call_back,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ClosurePolicy) Reset() {
@@ -367,6 +470,662 @@ func (x *ClosurePolicy) GetMissedOpenings() uint32 {
 	return 0
 }
 
+func (x *ClosurePolicy) GetNotProtectedMs() int64 {
+	if x != nil {
+		return x.NotProtectedMs
+	}
+	return 0
+}
+
+func (x *ClosurePolicy) GetAfterVisitMs() int64 {
+	if x != nil {
+		return x.AfterVisitMs
+	}
+	return 0
+}
+
+func (x *ClosurePolicy) GetLongestVisitMs() int64 {
+	if x != nil {
+		return x.LongestVisitMs
+	}
+	return 0
+}
+
+func (x *ClosurePolicy) GetEndDueMs() int64 {
+	if x != nil {
+		return x.EndDueMs
+	}
+	return 0
+}
+
+func (x *ClosurePolicy) GetEndDueLastMs() int64 {
+	if x != nil {
+		return x.EndDueLastMs
+	}
+	return 0
+}
+
+func (x *ClosurePolicy) GetUnreachedMs() int64 {
+	if x != nil {
+		return x.UnreachedMs
+	}
+	return 0
+}
+
+func (x *ClosurePolicy) GetEndsWithoutCallBack() bool {
+	if x != nil {
+		return x.EndsWithoutCallBack
+	}
+	return false
+}
+
+type SchedulePolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not armed this long after closing time, ms.
+	LateToCloseMs int64 `protobuf:"varint,1,opt,name=late_to_close_ms,json=lateToCloseMs,proto3" json:"late_to_close_ms,omitempty"`
+	// Not disarmed this long after opening time, ms; at a site of high risk.
+	LateToOpenMs         int64 `protobuf:"varint,2,opt,name=late_to_open_ms,json=lateToOpenMs,proto3" json:"late_to_open_ms,omitempty"`
+	LateToOpenHighRiskMs int64 `protobuf:"varint,3,opt,name=late_to_open_high_risk_ms,json=lateToOpenHighRiskMs,proto3" json:"late_to_open_high_risk_ms,omitempty"`
+	// Disarmed more than this before opening time, ms …
+	EarlyOpeningMs int64 `protobuf:"varint,4,opt,name=early_opening_ms,json=earlyOpeningMs,proto3" json:"early_opening_ms,omitempty"`
+	// … and not more than this: before it, the opening is outside hours.
+	OutsideHoursMs int64 `protobuf:"varint,5,opt,name=outside_hours_ms,json=outsideHoursMs,proto3" json:"outside_hours_ms,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SchedulePolicy) Reset() {
+	*x = SchedulePolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SchedulePolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SchedulePolicy) ProtoMessage() {}
+
+func (x *SchedulePolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SchedulePolicy.ProtoReflect.Descriptor instead.
+func (*SchedulePolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SchedulePolicy) GetLateToCloseMs() int64 {
+	if x != nil {
+		return x.LateToCloseMs
+	}
+	return 0
+}
+
+func (x *SchedulePolicy) GetLateToOpenMs() int64 {
+	if x != nil {
+		return x.LateToOpenMs
+	}
+	return 0
+}
+
+func (x *SchedulePolicy) GetLateToOpenHighRiskMs() int64 {
+	if x != nil {
+		return x.LateToOpenHighRiskMs
+	}
+	return 0
+}
+
+func (x *SchedulePolicy) GetEarlyOpeningMs() int64 {
+	if x != nil {
+		return x.EarlyOpeningMs
+	}
+	return 0
+}
+
+func (x *SchedulePolicy) GetOutsideHoursMs() int64 {
+	if x != nil {
+		return x.OutsideHoursMs
+	}
+	return 0
+}
+
+type ConsignePolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A temporary consigne without an end holds this long, and at most this long, ms.
+	DefaultMs int64 `protobuf:"varint,1,opt,name=default_ms,json=defaultMs,proto3" json:"default_ms,omitempty"`
+	LongestMs int64 `protobuf:"varint,2,opt,name=longest_ms,json=longestMs,proto3" json:"longest_ms,omitempty"`
+	// About to expire this long before its end, ms.
+	AboutToExpireMs int64 `protobuf:"varint,3,opt,name=about_to_expire_ms,json=aboutToExpireMs,proto3" json:"about_to_expire_ms,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ConsignePolicy) Reset() {
+	*x = ConsignePolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsignePolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsignePolicy) ProtoMessage() {}
+
+func (x *ConsignePolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsignePolicy.ProtoReflect.Descriptor instead.
+func (*ConsignePolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ConsignePolicy) GetDefaultMs() int64 {
+	if x != nil {
+		return x.DefaultMs
+	}
+	return 0
+}
+
+func (x *ConsignePolicy) GetLongestMs() int64 {
+	if x != nil {
+		return x.LongestMs
+	}
+	return 0
+}
+
+func (x *ConsignePolicy) GetAboutToExpireMs() int64 {
+	if x != nil {
+		return x.AboutToExpireMs
+	}
+	return 0
+}
+
+// FoldingPolicy says when an alarm that folds into an incident alerts again.
+type FoldingPolicy struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	AfterAlarmMs int64                  `protobuf:"varint,1,opt,name=after_alarm_ms,json=afterAlarmMs,proto3" json:"after_alarm_ms,omitempty"`
+	AfterActMs   int64                  `protobuf:"varint,2,opt,name=after_act_ms,json=afterActMs,proto3" json:"after_act_ms,omitempty"`
+	// The same hold-up device again after this raises the level, ms.
+	SecondHoldUpMs int64 `protobuf:"varint,3,opt,name=second_hold_up_ms,json=secondHoldUpMs,proto3" json:"second_hold_up_ms,omitempty"`
+	// An alarm that occurred this long before it came is a late arrival, ms.
+	LateArrivalMs int64 `protobuf:"varint,4,opt,name=late_arrival_ms,json=lateArrivalMs,proto3" json:"late_arrival_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FoldingPolicy) Reset() {
+	*x = FoldingPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FoldingPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FoldingPolicy) ProtoMessage() {}
+
+func (x *FoldingPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FoldingPolicy.ProtoReflect.Descriptor instead.
+func (*FoldingPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FoldingPolicy) GetAfterAlarmMs() int64 {
+	if x != nil {
+		return x.AfterAlarmMs
+	}
+	return 0
+}
+
+func (x *FoldingPolicy) GetAfterActMs() int64 {
+	if x != nil {
+		return x.AfterActMs
+	}
+	return 0
+}
+
+func (x *FoldingPolicy) GetSecondHoldUpMs() int64 {
+	if x != nil {
+		return x.SecondHoldUpMs
+	}
+	return 0
+}
+
+func (x *FoldingPolicy) GetLateArrivalMs() int64 {
+	if x != nil {
+		return x.LateArrivalMs
+	}
+	return 0
+}
+
+type ZonePolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Runaway: this many alarms verified negative within the window, or the slow pair.
+	RunawayAlarms   uint32 `protobuf:"varint,1,opt,name=runaway_alarms,json=runawayAlarms,proto3" json:"runaway_alarms,omitempty"`
+	RunawayWindowMs int64  `protobuf:"varint,2,opt,name=runaway_window_ms,json=runawayWindowMs,proto3" json:"runaway_window_ms,omitempty"`
+	SlowAlarms      uint32 `protobuf:"varint,3,opt,name=slow_alarms,json=slowAlarms,proto3" json:"slow_alarms,omitempty"`
+	SlowWindowMs    int64  `protobuf:"varint,4,opt,name=slow_window_ms,json=slowWindowMs,proto3" json:"slow_window_ms,omitempty"`
+	// Longest inhibition that is proposed, ms.
+	LongestInhibitionMs int64 `protobuf:"varint,5,opt,name=longest_inhibition_ms,json=longestInhibitionMs,proto3" json:"longest_inhibition_ms,omitempty"`
+	// Chatter: a token bucket of alarms of one zone, and the time of one token, ms.
+	ChatterBucket   uint32 `protobuf:"varint,6,opt,name=chatter_bucket,json=chatterBucket,proto3" json:"chatter_bucket,omitempty"`
+	ChatterRefillMs int64  `protobuf:"varint,7,opt,name=chatter_refill_ms,json=chatterRefillMs,proto3" json:"chatter_refill_ms,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *ZonePolicy) Reset() {
+	*x = ZonePolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ZonePolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ZonePolicy) ProtoMessage() {}
+
+func (x *ZonePolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ZonePolicy.ProtoReflect.Descriptor instead.
+func (*ZonePolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ZonePolicy) GetRunawayAlarms() uint32 {
+	if x != nil {
+		return x.RunawayAlarms
+	}
+	return 0
+}
+
+func (x *ZonePolicy) GetRunawayWindowMs() int64 {
+	if x != nil {
+		return x.RunawayWindowMs
+	}
+	return 0
+}
+
+func (x *ZonePolicy) GetSlowAlarms() uint32 {
+	if x != nil {
+		return x.SlowAlarms
+	}
+	return 0
+}
+
+func (x *ZonePolicy) GetSlowWindowMs() int64 {
+	if x != nil {
+		return x.SlowWindowMs
+	}
+	return 0
+}
+
+func (x *ZonePolicy) GetLongestInhibitionMs() int64 {
+	if x != nil {
+		return x.LongestInhibitionMs
+	}
+	return 0
+}
+
+func (x *ZonePolicy) GetChatterBucket() uint32 {
+	if x != nil {
+		return x.ChatterBucket
+	}
+	return 0
+}
+
+func (x *ZonePolicy) GetChatterRefillMs() int64 {
+	if x != nil {
+		return x.ChatterRefillMs
+	}
+	return 0
+}
+
+type PowerPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A mains fault waits this long at an open and at a closed site, ms.
+	WaitOpenMs   int64 `protobuf:"varint,1,opt,name=wait_open_ms,json=waitOpenMs,proto3" json:"wait_open_ms,omitempty"`
+	WaitClosedMs int64 `protobuf:"varint,2,opt,name=wait_closed_ms,json=waitClosedMs,proto3" json:"wait_closed_ms,omitempty"`
+	// Not at all when tamper or communication trouble is this near, ms.
+	TroubleWindowMs int64 `protobuf:"varint,3,opt,name=trouble_window_ms,json=troubleWindowMs,proto3" json:"trouble_window_ms,omitempty"`
+	// Battery autonomy, and that of a site of high risk, ms; a task at this percent.
+	AutonomyMs         int64  `protobuf:"varint,4,opt,name=autonomy_ms,json=autonomyMs,proto3" json:"autonomy_ms,omitempty"`
+	AutonomyHighRiskMs int64  `protobuf:"varint,5,opt,name=autonomy_high_risk_ms,json=autonomyHighRiskMs,proto3" json:"autonomy_high_risk_ms,omitempty"`
+	TaskPercent        uint32 `protobuf:"varint,6,opt,name=task_percent,json=taskPercent,proto3" json:"task_percent,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *PowerPolicy) Reset() {
+	*x = PowerPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PowerPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PowerPolicy) ProtoMessage() {}
+
+func (x *PowerPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PowerPolicy.ProtoReflect.Descriptor instead.
+func (*PowerPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *PowerPolicy) GetWaitOpenMs() int64 {
+	if x != nil {
+		return x.WaitOpenMs
+	}
+	return 0
+}
+
+func (x *PowerPolicy) GetWaitClosedMs() int64 {
+	if x != nil {
+		return x.WaitClosedMs
+	}
+	return 0
+}
+
+func (x *PowerPolicy) GetTroubleWindowMs() int64 {
+	if x != nil {
+		return x.TroubleWindowMs
+	}
+	return 0
+}
+
+func (x *PowerPolicy) GetAutonomyMs() int64 {
+	if x != nil {
+		return x.AutonomyMs
+	}
+	return 0
+}
+
+func (x *PowerPolicy) GetAutonomyHighRiskMs() int64 {
+	if x != nil {
+		return x.AutonomyHighRiskMs
+	}
+	return 0
+}
+
+func (x *PowerPolicy) GetTaskPercent() uint32 {
+	if x != nil {
+		return x.TaskPercent
+	}
+	return 0
+}
+
+type VerificationPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A second independent zone within this window confirms an alarm, ms.
+	ConfirmationWindowMs int64 `protobuf:"varint,1,opt,name=confirmation_window_ms,json=confirmationWindowMs,proto3" json:"confirmation_window_ms,omitempty"`
+	// An alarm of the entry route is no confirmation for this long, ms.
+	EntryDelayMs  int64 `protobuf:"varint,2,opt,name=entry_delay_ms,json=entryDelayMs,proto3" json:"entry_delay_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerificationPolicy) Reset() {
+	*x = VerificationPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerificationPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerificationPolicy) ProtoMessage() {}
+
+func (x *VerificationPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerificationPolicy.ProtoReflect.Descriptor instead.
+func (*VerificationPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *VerificationPolicy) GetConfirmationWindowMs() int64 {
+	if x != nil {
+		return x.ConfirmationWindowMs
+	}
+	return 0
+}
+
+func (x *VerificationPolicy) GetEntryDelayMs() int64 {
+	if x != nil {
+		return x.EntryDelayMs
+	}
+	return 0
+}
+
+// HandlingPolicy is what is asked of those who hold an incident.
+type HandlingPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Claimed without an act for this long, ms; at double that it goes back.
+	IdleLifeMs      int64 `protobuf:"varint,1,opt,name=idle_life_ms,json=idleLifeMs,proto3" json:"idle_life_ms,omitempty"`
+	IdleIntrusionMs int64 `protobuf:"varint,2,opt,name=idle_intrusion_ms,json=idleIntrusionMs,proto3" json:"idle_intrusion_ms,omitempty"`
+	IdleTechnicalMs int64 `protobuf:"varint,3,opt,name=idle_technical_ms,json=idleTechnicalMs,proto3" json:"idle_technical_ms,omitempty"`
+	// Deadline for the protection to be back where the closing act names none, ms.
+	RestoreMs int64 `protobuf:"varint,4,opt,name=restore_ms,json=restoreMs,proto3" json:"restore_ms,omitempty"`
+	// Cancelled by a known code within auto_close_within_ms, an intrusion closes.
+	AutoClose         bool  `protobuf:"varint,5,opt,name=auto_close,json=autoClose,proto3" json:"auto_close,omitempty"`
+	AutoCloseWithinMs int64 `protobuf:"varint,6,opt,name=auto_close_within_ms,json=autoCloseWithinMs,proto3" json:"auto_close_within_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *HandlingPolicy) Reset() {
+	*x = HandlingPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandlingPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandlingPolicy) ProtoMessage() {}
+
+func (x *HandlingPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandlingPolicy.ProtoReflect.Descriptor instead.
+func (*HandlingPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *HandlingPolicy) GetIdleLifeMs() int64 {
+	if x != nil {
+		return x.IdleLifeMs
+	}
+	return 0
+}
+
+func (x *HandlingPolicy) GetIdleIntrusionMs() int64 {
+	if x != nil {
+		return x.IdleIntrusionMs
+	}
+	return 0
+}
+
+func (x *HandlingPolicy) GetIdleTechnicalMs() int64 {
+	if x != nil {
+		return x.IdleTechnicalMs
+	}
+	return 0
+}
+
+func (x *HandlingPolicy) GetRestoreMs() int64 {
+	if x != nil {
+		return x.RestoreMs
+	}
+	return 0
+}
+
+func (x *HandlingPolicy) GetAutoClose() bool {
+	if x != nil {
+		return x.AutoClose
+	}
+	return false
+}
+
+func (x *HandlingPolicy) GetAutoCloseWithinMs() int64 {
+	if x != nil {
+		return x.AutoCloseWithinMs
+	}
+	return 0
+}
+
+type TestPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A test without an end lasts this long; an operator's at most longest_ms, ms.
+	DefaultMs int64 `protobuf:"varint,1,opt,name=default_ms,json=defaultMs,proto3" json:"default_ms,omitempty"`
+	LongestMs int64 `protobuf:"varint,2,opt,name=longest_ms,json=longestMs,proto3" json:"longest_ms,omitempty"`
+	// More tests than this within the window are too many.
+	Frequent         uint32 `protobuf:"varint,3,opt,name=frequent,proto3" json:"frequent,omitempty"`
+	FrequentWindowMs int64  `protobuf:"varint,4,opt,name=frequent_window_ms,json=frequentWindowMs,proto3" json:"frequent_window_ms,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *TestPolicy) Reset() {
+	*x = TestPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestPolicy) ProtoMessage() {}
+
+func (x *TestPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestPolicy.ProtoReflect.Descriptor instead.
+func (*TestPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TestPolicy) GetDefaultMs() int64 {
+	if x != nil {
+		return x.DefaultMs
+	}
+	return 0
+}
+
+func (x *TestPolicy) GetLongestMs() int64 {
+	if x != nil {
+		return x.LongestMs
+	}
+	return 0
+}
+
+func (x *TestPolicy) GetFrequent() uint32 {
+	if x != nil {
+		return x.Frequent
+	}
+	return 0
+}
+
+func (x *TestPolicy) GetFrequentWindowMs() int64 {
+	if x != nil {
+		return x.FrequentWindowMs
+	}
+	return 0
+}
+
 // AnswerPolicy is the answer clock of a class of incidents (trade rule 9).
 type AnswerPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -380,7 +1139,7 @@ type AnswerPolicy struct {
 
 func (x *AnswerPolicy) Reset() {
 	*x = AnswerPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[5]
+	mi := &file_vigie_v1_policy_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +1151,7 @@ func (x *AnswerPolicy) String() string {
 func (*AnswerPolicy) ProtoMessage() {}
 
 func (x *AnswerPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[5]
+	mi := &file_vigie_v1_policy_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +1164,7 @@ func (x *AnswerPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerPolicy.ProtoReflect.Descriptor instead.
 func (*AnswerPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{5}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *AnswerPolicy) GetClassGroup() string {
@@ -439,7 +1198,7 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\fcontent_hash\x18\x02 \x01(\fR\vcontentHash\x12\x13\n" +
 	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06author\x18\x04 \x01(\tR\x06author\x12/\n" +
-	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\xb0\x02\n" +
+	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\xcc\x05\n" +
 	"\vClassPolicy\x12\x1d\n" +
 	"\n" +
 	"site_class\x18\x01 \x01(\tR\tsiteClass\x12=\n" +
@@ -447,20 +1206,98 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\x05storm\x18\x03 \x01(\v2\x15.vigie.v1.StormPolicyR\x05storm\x121\n" +
 	"\aclosure\x18\x04 \x01(\v2\x17.vigie.v1.ClosurePolicyR\aclosure\x121\n" +
 	"\x15heard_again_window_ms\x18\x05 \x01(\x03R\x12heardAgainWindowMs\x120\n" +
-	"\aanswers\x18\x06 \x03(\v2\x16.vigie.v1.AnswerPolicyR\aanswers\"^\n" +
+	"\aanswers\x18\x06 \x03(\v2\x16.vigie.v1.AnswerPolicyR\aanswers\x124\n" +
+	"\bschedule\x18\a \x01(\v2\x18.vigie.v1.SchedulePolicyR\bschedule\x124\n" +
+	"\bconsigne\x18\b \x01(\v2\x18.vigie.v1.ConsignePolicyR\bconsigne\x121\n" +
+	"\afolding\x18\t \x01(\v2\x17.vigie.v1.FoldingPolicyR\afolding\x12*\n" +
+	"\x05zones\x18\n" +
+	" \x01(\v2\x14.vigie.v1.ZonePolicyR\x05zones\x12+\n" +
+	"\x05power\x18\v \x01(\v2\x15.vigie.v1.PowerPolicyR\x05power\x12@\n" +
+	"\fverification\x18\f \x01(\v2\x1c.vigie.v1.VerificationPolicyR\fverification\x124\n" +
+	"\bhandling\x18\r \x01(\v2\x18.vigie.v1.HandlingPolicyR\bhandling\x12*\n" +
+	"\x05tests\x18\x0e \x01(\v2\x14.vigie.v1.TestPolicyR\x05tests\"\xd5\x01\n" +
 	"\x11SupervisionPolicy\x12.\n" +
 	"\x13default_interval_ms\x18\x01 \x01(\x03R\x11defaultIntervalMs\x12\x19\n" +
-	"\bgrace_ms\x18\x02 \x01(\x03R\agraceMs\"\x85\x01\n" +
+	"\bgrace_ms\x18\x02 \x01(\x03R\agraceMs\x12!\n" +
+	"\fflap_changes\x18\x03 \x01(\rR\vflapChanges\x12$\n" +
+	"\x0eflap_window_ms\x18\x04 \x01(\x03R\fflapWindowMs\x12,\n" +
+	"\x12sabotage_window_ms\x18\x05 \x01(\x03R\x10sabotageWindowMs\"\x85\x01\n" +
 	"\vStormPolicy\x12\x16\n" +
 	"\x06alarms\x18\x01 \x01(\rR\x06alarms\x12\x1b\n" +
 	"\twindow_ms\x18\x02 \x01(\x03R\bwindowMs\x12\x1d\n" +
 	"\n" +
 	"end_alarms\x18\x03 \x01(\rR\tendAlarms\x12\"\n" +
-	"\rend_window_ms\x18\x04 \x01(\x03R\vendWindowMs\"Z\n" +
+	"\rend_window_ms\x18\x04 \x01(\x03R\vendWindowMs\"\xf1\x02\n" +
 	"\rClosurePolicy\x12 \n" +
 	"\farmed_for_ms\x18\x01 \x01(\x03R\n" +
 	"armedForMs\x12'\n" +
-	"\x0fmissed_openings\x18\x02 \x01(\rR\x0emissedOpenings\"j\n" +
+	"\x0fmissed_openings\x18\x02 \x01(\rR\x0emissedOpenings\x12(\n" +
+	"\x10not_protected_ms\x18\x03 \x01(\x03R\x0enotProtectedMs\x12$\n" +
+	"\x0eafter_visit_ms\x18\x04 \x01(\x03R\fafterVisitMs\x12(\n" +
+	"\x10longest_visit_ms\x18\x05 \x01(\x03R\x0elongestVisitMs\x12\x1c\n" +
+	"\n" +
+	"end_due_ms\x18\x06 \x01(\x03R\bendDueMs\x12%\n" +
+	"\x0fend_due_last_ms\x18\a \x01(\x03R\fendDueLastMs\x12!\n" +
+	"\funreached_ms\x18\b \x01(\x03R\vunreachedMs\x123\n" +
+	"\x16ends_without_call_back\x18\t \x01(\bR\x13endsWithoutCallBack\"\xed\x01\n" +
+	"\x0eSchedulePolicy\x12'\n" +
+	"\x10late_to_close_ms\x18\x01 \x01(\x03R\rlateToCloseMs\x12%\n" +
+	"\x0flate_to_open_ms\x18\x02 \x01(\x03R\flateToOpenMs\x127\n" +
+	"\x19late_to_open_high_risk_ms\x18\x03 \x01(\x03R\x14lateToOpenHighRiskMs\x12(\n" +
+	"\x10early_opening_ms\x18\x04 \x01(\x03R\x0eearlyOpeningMs\x12(\n" +
+	"\x10outside_hours_ms\x18\x05 \x01(\x03R\x0eoutsideHoursMs\"{\n" +
+	"\x0eConsignePolicy\x12\x1d\n" +
+	"\n" +
+	"default_ms\x18\x01 \x01(\x03R\tdefaultMs\x12\x1d\n" +
+	"\n" +
+	"longest_ms\x18\x02 \x01(\x03R\tlongestMs\x12+\n" +
+	"\x12about_to_expire_ms\x18\x03 \x01(\x03R\x0faboutToExpireMs\"\xaa\x01\n" +
+	"\rFoldingPolicy\x12$\n" +
+	"\x0eafter_alarm_ms\x18\x01 \x01(\x03R\fafterAlarmMs\x12 \n" +
+	"\fafter_act_ms\x18\x02 \x01(\x03R\n" +
+	"afterActMs\x12)\n" +
+	"\x11second_hold_up_ms\x18\x03 \x01(\x03R\x0esecondHoldUpMs\x12&\n" +
+	"\x0flate_arrival_ms\x18\x04 \x01(\x03R\rlateArrivalMs\"\xad\x02\n" +
+	"\n" +
+	"ZonePolicy\x12%\n" +
+	"\x0erunaway_alarms\x18\x01 \x01(\rR\rrunawayAlarms\x12*\n" +
+	"\x11runaway_window_ms\x18\x02 \x01(\x03R\x0frunawayWindowMs\x12\x1f\n" +
+	"\vslow_alarms\x18\x03 \x01(\rR\n" +
+	"slowAlarms\x12$\n" +
+	"\x0eslow_window_ms\x18\x04 \x01(\x03R\fslowWindowMs\x122\n" +
+	"\x15longest_inhibition_ms\x18\x05 \x01(\x03R\x13longestInhibitionMs\x12%\n" +
+	"\x0echatter_bucket\x18\x06 \x01(\rR\rchatterBucket\x12*\n" +
+	"\x11chatter_refill_ms\x18\a \x01(\x03R\x0fchatterRefillMs\"\xf8\x01\n" +
+	"\vPowerPolicy\x12 \n" +
+	"\fwait_open_ms\x18\x01 \x01(\x03R\n" +
+	"waitOpenMs\x12$\n" +
+	"\x0ewait_closed_ms\x18\x02 \x01(\x03R\fwaitClosedMs\x12*\n" +
+	"\x11trouble_window_ms\x18\x03 \x01(\x03R\x0ftroubleWindowMs\x12\x1f\n" +
+	"\vautonomy_ms\x18\x04 \x01(\x03R\n" +
+	"autonomyMs\x121\n" +
+	"\x15autonomy_high_risk_ms\x18\x05 \x01(\x03R\x12autonomyHighRiskMs\x12!\n" +
+	"\ftask_percent\x18\x06 \x01(\rR\vtaskPercent\"p\n" +
+	"\x12VerificationPolicy\x124\n" +
+	"\x16confirmation_window_ms\x18\x01 \x01(\x03R\x14confirmationWindowMs\x12$\n" +
+	"\x0eentry_delay_ms\x18\x02 \x01(\x03R\fentryDelayMs\"\xf9\x01\n" +
+	"\x0eHandlingPolicy\x12 \n" +
+	"\fidle_life_ms\x18\x01 \x01(\x03R\n" +
+	"idleLifeMs\x12*\n" +
+	"\x11idle_intrusion_ms\x18\x02 \x01(\x03R\x0fidleIntrusionMs\x12*\n" +
+	"\x11idle_technical_ms\x18\x03 \x01(\x03R\x0fidleTechnicalMs\x12\x1d\n" +
+	"\n" +
+	"restore_ms\x18\x04 \x01(\x03R\trestoreMs\x12\x1d\n" +
+	"\n" +
+	"auto_close\x18\x05 \x01(\bR\tautoClose\x12/\n" +
+	"\x14auto_close_within_ms\x18\x06 \x01(\x03R\x11autoCloseWithinMs\"\x94\x01\n" +
+	"\n" +
+	"TestPolicy\x12\x1d\n" +
+	"\n" +
+	"default_ms\x18\x01 \x01(\x03R\tdefaultMs\x12\x1d\n" +
+	"\n" +
+	"longest_ms\x18\x02 \x01(\x03R\tlongestMs\x12\x1a\n" +
+	"\bfrequent\x18\x03 \x01(\rR\bfrequent\x12,\n" +
+	"\x12frequent_window_ms\x18\x04 \x01(\x03R\x10frequentWindowMs\"j\n" +
 	"\fAnswerPolicy\x12\x1f\n" +
 	"\vclass_group\x18\x01 \x01(\tR\n" +
 	"classGroup\x12\x1c\n" +
@@ -480,26 +1317,42 @@ func file_vigie_v1_policy_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_policy_proto_rawDescData
 }
 
-var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_vigie_v1_policy_proto_goTypes = []any{
-	(*Policy)(nil),            // 0: vigie.v1.Policy
-	(*ClassPolicy)(nil),       // 1: vigie.v1.ClassPolicy
-	(*SupervisionPolicy)(nil), // 2: vigie.v1.SupervisionPolicy
-	(*StormPolicy)(nil),       // 3: vigie.v1.StormPolicy
-	(*ClosurePolicy)(nil),     // 4: vigie.v1.ClosurePolicy
-	(*AnswerPolicy)(nil),      // 5: vigie.v1.AnswerPolicy
+	(*Policy)(nil),             // 0: vigie.v1.Policy
+	(*ClassPolicy)(nil),        // 1: vigie.v1.ClassPolicy
+	(*SupervisionPolicy)(nil),  // 2: vigie.v1.SupervisionPolicy
+	(*StormPolicy)(nil),        // 3: vigie.v1.StormPolicy
+	(*ClosurePolicy)(nil),      // 4: vigie.v1.ClosurePolicy
+	(*SchedulePolicy)(nil),     // 5: vigie.v1.SchedulePolicy
+	(*ConsignePolicy)(nil),     // 6: vigie.v1.ConsignePolicy
+	(*FoldingPolicy)(nil),      // 7: vigie.v1.FoldingPolicy
+	(*ZonePolicy)(nil),         // 8: vigie.v1.ZonePolicy
+	(*PowerPolicy)(nil),        // 9: vigie.v1.PowerPolicy
+	(*VerificationPolicy)(nil), // 10: vigie.v1.VerificationPolicy
+	(*HandlingPolicy)(nil),     // 11: vigie.v1.HandlingPolicy
+	(*TestPolicy)(nil),         // 12: vigie.v1.TestPolicy
+	(*AnswerPolicy)(nil),       // 13: vigie.v1.AnswerPolicy
 }
 var file_vigie_v1_policy_proto_depIdxs = []int32{
-	1, // 0: vigie.v1.Policy.classes:type_name -> vigie.v1.ClassPolicy
-	2, // 1: vigie.v1.ClassPolicy.supervision:type_name -> vigie.v1.SupervisionPolicy
-	3, // 2: vigie.v1.ClassPolicy.storm:type_name -> vigie.v1.StormPolicy
-	4, // 3: vigie.v1.ClassPolicy.closure:type_name -> vigie.v1.ClosurePolicy
-	5, // 4: vigie.v1.ClassPolicy.answers:type_name -> vigie.v1.AnswerPolicy
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1,  // 0: vigie.v1.Policy.classes:type_name -> vigie.v1.ClassPolicy
+	2,  // 1: vigie.v1.ClassPolicy.supervision:type_name -> vigie.v1.SupervisionPolicy
+	3,  // 2: vigie.v1.ClassPolicy.storm:type_name -> vigie.v1.StormPolicy
+	4,  // 3: vigie.v1.ClassPolicy.closure:type_name -> vigie.v1.ClosurePolicy
+	13, // 4: vigie.v1.ClassPolicy.answers:type_name -> vigie.v1.AnswerPolicy
+	5,  // 5: vigie.v1.ClassPolicy.schedule:type_name -> vigie.v1.SchedulePolicy
+	6,  // 6: vigie.v1.ClassPolicy.consigne:type_name -> vigie.v1.ConsignePolicy
+	7,  // 7: vigie.v1.ClassPolicy.folding:type_name -> vigie.v1.FoldingPolicy
+	8,  // 8: vigie.v1.ClassPolicy.zones:type_name -> vigie.v1.ZonePolicy
+	9,  // 9: vigie.v1.ClassPolicy.power:type_name -> vigie.v1.PowerPolicy
+	10, // 10: vigie.v1.ClassPolicy.verification:type_name -> vigie.v1.VerificationPolicy
+	11, // 11: vigie.v1.ClassPolicy.handling:type_name -> vigie.v1.HandlingPolicy
+	12, // 12: vigie.v1.ClassPolicy.tests:type_name -> vigie.v1.TestPolicy
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_policy_proto_init() }
@@ -513,7 +1366,7 @@ func file_vigie_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_policy_proto_rawDesc), len(file_vigie_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

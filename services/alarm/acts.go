@@ -76,6 +76,18 @@ func (w *work) decide(ev *vigiev1.Event) decided {
 		return w.declareClosure(ev, b.ClosureDeclared)
 	case *vigiev1.Event_ClosureLifted:
 		return w.liftClosure(b.ClosureLifted)
+	case *vigiev1.Event_VisitAnnounced:
+		return w.announceVisit(b.VisitAnnounced)
+	case *vigiev1.Event_ReopeningPlanned:
+		return w.planReopening(b.ReopeningPlanned)
+	case *vigiev1.Event_ConsigneSet:
+		return w.setConsigne(ev, b.ConsigneSet)
+	case *vigiev1.Event_ConsigneWithdrawn:
+		return w.withdrawConsigne(b.ConsigneWithdrawn)
+	case *vigiev1.Event_ContactsSet:
+		return w.setContacts(b.ContactsSet)
+	case *vigiev1.Event_TestModeSet:
+		return w.setTest(ev, b.TestModeSet)
 	case *vigiev1.Event_PolicyProposed:
 		return w.proposePolicy(b.PolicyProposed.GetPolicy())
 	}

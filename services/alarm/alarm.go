@@ -76,6 +76,8 @@ type Fold struct {
 	failure        string
 	zones          zoneCache
 	work           work
+	// restoring is the format of the snapshot being read.
+	restoring uint32
 }
 
 // NewFold returns an empty fold that judges by DefaultPolicy until the log

@@ -16,11 +16,14 @@ import (
 // a folded alarm never stops one.
 
 func (w *work) startAnswerClock(inc *incident, from int64) {
+	if inc.flavour == onTest {
+		return
+	}
 	fig := w.figures().answers[inc.clock]
 	inc.atRisk, inc.missed = from+fig.atRisk, from+fig.missed
 	inc.answered, inc.acted = false, false
-	w.setTimer(timerAnswerLate, uint32(inc.group), inc.atRisk)
-	w.setTimer(timerAnswerMissed, uint32(inc.group), inc.missed)
+	w.setTimer(timerAnswerLate, inc.what(), inc.atRisk)
+	w.setTimer(timerAnswerMissed, inc.what(), inc.missed)
 }
 
 // alertAgain restarts the clock of an answered incident; where the folded alarm
@@ -35,19 +38,19 @@ func (w *work) alertAgain(inc *incident, r raised) {
 	if r.at+fig.missed < inc.missed {
 		inc.clock = r.clock
 		inc.atRisk, inc.missed = min(inc.atRisk, r.at+fig.atRisk), r.at+fig.missed
-		w.setTimer(timerAnswerLate, uint32(inc.group), inc.atRisk)
-		w.setTimer(timerAnswerMissed, uint32(inc.group), inc.missed)
+		w.setTimer(timerAnswerLate, inc.what(), inc.atRisk)
+		w.setTimer(timerAnswerMissed, inc.what(), inc.missed)
 	}
 }
 
 func (w *work) answerLate(t civil) {
-	if inc := w.cold().incident(classGroup(t.what)); inc != nil && !inc.answered {
+	if inc := w.cold().timed(t); inc != nil && !inc.answered {
 		w.openAnswer(inc, vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE, t)
 	}
 }
 
 func (w *work) answerMissed(t civil) {
-	inc := w.cold().incident(classGroup(t.what))
+	inc := w.cold().timed(t)
 	if inc == nil || inc.answered {
 		return
 	}
@@ -81,8 +84,8 @@ func (w *work) answer(inc *incident) {
 
 func (w *work) stopAnswerClock(inc *incident, reason string) {
 	c := w.cold()
-	w.cancelTimer(timerAnswerLate, uint32(inc.group))
-	w.cancelTimer(timerAnswerMissed, uint32(inc.group))
+	w.cancelTimer(timerAnswerLate, inc.what())
+	w.cancelTimer(timerAnswerMissed, inc.what())
 	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE, 0, inc.id), reason)
 	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED, 0, inc.id), reason)
 }

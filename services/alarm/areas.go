@@ -91,20 +91,24 @@ func (w *work) armed(ev *vigiev1.Event, sig signal, b *vigiev1.Armed) {
 		mode = vigiev1.AreaMode_AREA_MODE_ARMED_FULL
 	}
 	w.setAreas(ev, sig, mode)
+	w.scheduleArmed()
+	w.closureArmed()
 	w.watchClosure()
 }
 
 func (w *work) disarmed(ev *vigiev1.Event, sig signal) {
-	w.setAreas(ev, sig, vigiev1.AreaMode_AREA_MODE_DISARMED)
-	w.closureDisarmed()
+	moved := w.setAreas(ev, sig, vigiev1.AreaMode_AREA_MODE_DISARMED)
+	expected := w.expectedOpening(moved, sig.user)
+	w.scheduleDisarmed(moved, expected)
+	w.closureDisarmed(moved, expected)
 	w.watchClosure()
 }
 
-// setAreas changes the mode of the areas concerned. A late arrival, older by the
-// panel's own clock than what is known, never moves the state backwards.
-func (w *work) setAreas(ev *vigiev1.Event, sig signal, mode vigiev1.AreaMode) {
-	const lateArrival = 5 * minute // trade rule 5
-	c := w.cold()
+// setAreas changes the mode of the areas concerned and returns those that it
+// changed. A late arrival, older by the panel's own clock than what is known,
+// never moves the state backwards.
+func (w *work) setAreas(ev *vigiev1.Event, sig signal, mode vigiev1.AreaMode) (moved []string) {
+	c, lateArrival := w.cold(), w.figures().lateArrival
 	occurred := ev.GetOccurredAtMs()
 	for _, i := range w.areasOf(sig.point.area) {
 		a := &c.areas[i]
@@ -123,8 +127,22 @@ func (w *work) setAreas(ev *vigiev1.Event, sig signal, mode vigiev1.AreaMode) {
 		if isFullyArmed(a.mode) != isFullyArmed(next) || a.mode == vigiev1.AreaMode_AREA_MODE_UNKNOWN || isArmed(a.mode) != isArmed(next) {
 			a.since = w.at
 		}
+		if a.mode != next {
+			moved = append(moved, a.name)
+		}
+		if isArmed(a.mode) != isArmed(next) {
+			c.areaMoved()
+		}
 		a.mode, a.by = next, sig.user
 		w.changed()
+	}
+	return moved
+}
+
+// areaMoved: an alarm after it alerts again in an open incident (trade rule 5).
+func (c *cold) areaMoved() {
+	for _, inc := range c.incidents {
+		inc.areaMoved = true
 	}
 }
 
@@ -159,4 +177,5 @@ func (w *work) zoneInhibited(sig signal, restored bool) {
 			w.changed()
 		}
 	}
+	w.zoneOut(sig.point, restored)
 }

@@ -14,10 +14,11 @@ const (
 	groupNotConfigured
 )
 
-// Two more answer clocks than groups: of a lost communication.
+// More answer clocks than groups: of a lost communication, of a schedule.
 const (
 	clockCommunicationArmed uint8 = 5
 	clockCommunicationOpen  uint8 = 6
+	clockSchedule           uint8 = 7
 )
 
 func (g classGroup) String() string { return answerNames[g] }
@@ -39,7 +40,7 @@ func groupOf(c vigiev1.EventClass) classGroup {
 	case vigiev1.EventClass_EVENT_CLASS_TECHNICAL_COMFORT, vigiev1.EventClass_EVENT_CLASS_MAINS,
 		vigiev1.EventClass_EVENT_CLASS_BATTERY, vigiev1.EventClass_EVENT_CLASS_COMMUNICATION,
 		vigiev1.EventClass_EVENT_CLASS_ZONE_FAULT, vigiev1.EventClass_EVENT_CLASS_TEST,
-		vigiev1.EventClass_EVENT_CLASS_INFORMATION:
+		vigiev1.EventClass_EVENT_CLASS_INFORMATION, vigiev1.EventClass_EVENT_CLASS_OPENING_CLOSING:
 		return groupTechnical
 	default:
 		return groupNotConfigured
@@ -65,6 +66,8 @@ func rank(c vigiev1.EventClass) int {
 		return 7
 	case vigiev1.EventClass_EVENT_CLASS_INTRUSION_CONFIRMED:
 		return 5
+	case vigiev1.EventClass_EVENT_CLASS_OPENING_CLOSING:
+		return 2
 	default:
 		return [...]int{groupLife: 6, groupIntrusion: 4, groupTechnicalCritical: 3, groupTechnical: 1, groupNotConfigured: 2}[groupOf(c)]
 	}
@@ -79,7 +82,7 @@ func priorityOf(c vigiev1.EventClass, g classGroup) uint32 {
 		return 1
 	case g == groupIntrusion:
 		return 2
-	case g == groupTechnicalCritical, g == groupNotConfigured:
+	case g == groupTechnicalCritical, g == groupNotConfigured, c == vigiev1.EventClass_EVENT_CLASS_OPENING_CLOSING:
 		return 3
 	case c == vigiev1.EventClass_EVENT_CLASS_TECHNICAL_COMFORT:
 		return 5

@@ -11,10 +11,17 @@ import (
 //
 // Detected: every area armed full for armed_for_ms (24 h) and missed_openings
 // (1; homes 2) scheduled openings passed meanwhile. No schedule known: never
-// assumed. Ends by a disarm of any area.
-// Declared (by a person, from–to): holds from its start; at its end date it
-// becomes "end to confirm" and stands until a person lifts it. A declared one
-// takes the place of a detected one; a disarm does not end it.
+// assumed. It ends once three things are true together: an area is disarmed, the
+// hours say open, and a call-back with passcode was made since the disarm. With
+// ends_without_call_back (demonstrations) a disarm in hours is enough.
+// Declared (by a person who was authenticated; from–to): holds from its start; at
+// its end date it becomes "end to confirm" and stands until an authenticated
+// person lifts it, or until a disarm that a planned reopening names. It takes the
+// place of a detected one; a disarm does not end it.
+//
+// What makes a closure dangerous has rules of its own: opening_at_closed_site,
+// closed_not_protected, closed_without_consigne, consigne_about_to_expire,
+// closed_unreachable, closure_end_due, reopening.
 
 // closure is the site's state in that rule.
 type closure struct {
@@ -26,6 +33,8 @@ type closure struct {
 	event    [16]byte
 	// lifted: a person ended the last one then; it is counted from there again.
 	lifted int64
+	// calledBack: when somebody at the site last gave the passcode since a disarm.
+	calledBack int64
 }
 
 func (c *closure) is(s vigiev1.ClosureStatus) bool { return c.status == s }
@@ -34,11 +43,16 @@ func (c *closure) declared() bool {
 	return c.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DECLARED) || c.is(vigiev1.ClosureStatus_CLOSURE_STATUS_END_TO_CONFIRM)
 }
 
+// running: the site is closed around the clock, detected or declared.
+func (c *closure) running() bool {
+	return c.declared() || c.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED)
+}
+
 // watchClosure sets the timer to when the site would count as closed if nobody
 // disarmed it, or takes it away.
 func (w *work) watchClosure() {
 	c := w.cold()
-	if at, ok := w.closedAt(); ok && !c.closure.declared() && !c.closure.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED) {
+	if at, ok := w.closedAt(); ok && !c.closure.running() {
 		w.setTimer(timerClosureDetected, 0, at)
 		return
 	}
@@ -79,21 +93,75 @@ func (w *work) closureDetected(t civil) {
 		}
 	}
 	w.openDetection(d)
+	w.closureBegan()
 }
 
-// closureDisarmed ends a detected closure.
-func (w *work) closureDisarmed() {
-	if w.cold().closure.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED) {
-		if _, armed := w.cold().armedSince(); !armed {
-			w.endClosure(closedDisarmed)
-		}
+// closureBegan: from now on only "late to open" is silent, and what makes a
+// closure dangerous is watched.
+func (w *work) closureBegan() {
+	w.cancelAbsence(timerLateToOpen)
+	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedClosure)
+	w.watchProtection(w.figures().notProtected)
+	w.judgeClosure()
+}
+
+// closureDisarmed: a closed site was opened; moved are the areas concerned.
+func (w *work) closureDisarmed(moved []string, expected bool) {
+	c := w.cold()
+	if !c.closure.running() || len(moved) == 0 {
+		return
+	}
+	c.closure.calledBack = 0
+	if w.reopened(moved) {
+		return
+	}
+	if open, known := w.inHours(w.at); c.closure.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED) && w.figures().endsWithoutCallBack && (open || !known) {
+		w.endClosure(closedDisarmed)
+		return
+	}
+	if expected {
+		return // Its protection is judged when the visit ends.
+	}
+	w.openingAtClosedSite(moved[0])
+	w.watchProtection(w.figures().notProtected)
+}
+
+// closureArmed: what an opening had opened ends with the last area armed full.
+func (w *work) closureArmed() {
+	if _, full := w.cold().armedSince(); full {
+		w.cancelAbsence(timerNotProtected)
+		w.closeProtection(closedArmed)
+	}
+	w.restoredProtection()
+}
+
+// calledBack: somebody gave the passcode on the phone.
+func (w *work) calledBack() {
+	if c := w.cold(); c.closure.running() {
+		c.closure.calledBack = w.at
+		w.closureInHours()
+	}
+}
+
+// closureInHours ends a detected closure that was opened, called back and is in hours.
+func (w *work) closureInHours() {
+	c := w.cold()
+	if !c.closure.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED) || c.closure.calledBack == 0 {
+		return
+	}
+	_, armed := c.armedSince()
+	if open, known := w.inHours(w.at); !armed && (open || !known) {
+		w.endClosure(closedCalledBack)
 	}
 }
 
 func (w *work) endClosure(reason string) {
 	c := w.cold()
-	c.closure.status, c.closure.since = vigiev1.ClosureStatus_CLOSURE_STATUS_NONE, 0
+	c.closure.status, c.closure.since, c.closure.calledBack = vigiev1.ClosureStatus_CLOSURE_STATUS_NONE, 0, 0
 	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK, 0, ""), reason)
+	w.cancelAbsence(timerNotProtected)
+	w.closeProtection(closedEnded)
+	w.judgeClosure()
 	w.changed()
 }
 
@@ -103,6 +171,8 @@ func (w *work) declareClosure(ev *vigiev1.Event, b *vigiev1.ClosureDeclared) dec
 		return refused("closure-id-required")
 	case b.GetToMs() != 0 && b.GetToMs() <= b.GetFromMs():
 		return refused("bad-window")
+	case b.GetDeclaredBy() == "" || b.GetAuthenticatedHow() == "":
+		return refused("authentication-required")
 	}
 	c := w.cold()
 	if c.closure.id != "" && c.closure.id != b.GetClosure() {
@@ -122,8 +192,8 @@ func (w *work) declareClosure(ev *vigiev1.Event, b *vigiev1.ClosureDeclared) dec
 
 func (w *work) closureStarts() {
 	c := w.cold()
-	wasDetected := c.closure.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED)
-	if !c.closure.declared() && !wasDetected {
+	running := c.closure.running()
+	if !running {
 		c.closure.since = w.at
 	}
 	c.closure.status = vigiev1.ClosureStatus_CLOSURE_STATUS_DECLARED
@@ -139,6 +209,11 @@ func (w *work) closureStarts() {
 		w.setTimer(timerClosureEnds, 0, c.closure.to)
 	}
 	w.watchClosure()
+	if running {
+		w.judgeClosure()
+	} else {
+		w.closureBegan()
+	}
 	w.changed()
 }
 
@@ -146,6 +221,7 @@ func (w *work) closureEnds() {
 	c := w.cold()
 	if c.closure.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DECLARED) {
 		c.closure.status = vigiev1.ClosureStatus_CLOSURE_STATUS_END_TO_CONFIRM
+		w.judgeClosure()
 		w.changed()
 	}
 }
@@ -155,13 +231,31 @@ func (w *work) liftClosure(b *vigiev1.ClosureLifted) decided {
 	if c.closure.id == "" || b.GetClosure() != c.closure.id {
 		return refused("no-such-closure")
 	}
+	if b.GetLiftedBy() == "" || b.GetAuthenticatedHow() == "" {
+		return refused("authentication-required")
+	}
+	w.undeclareClosure(closedLifted)
+	return accepted("")
+}
+
+// undeclareClosure ends a declared closure, or the plan of one.
+func (w *work) undeclareClosure(reason string) {
+	c := w.cold()
 	w.cancelTimer(timerClosureStarts, 0)
 	w.cancelTimer(timerClosureEnds, 0)
 	c.closure.id, c.closure.from, c.closure.to = "", 0, 0
 	if c.closure.declared() {
 		c.closure.lifted = w.at
-		w.endClosure(closedLifted)
+		w.endClosure(reason)
 	}
 	w.watchClosure()
-	return accepted("")
+}
+
+// judgeClosure judges what makes the closure dangerous while nothing happens: each
+// rule opens and closes its own detection and sets its own timer.
+func (w *work) judgeClosure() {
+	w.judgeEndDue()
+	w.judgeWithoutConsigne()
+	w.judgeExpiring()
+	w.judgeUnreachable()
 }

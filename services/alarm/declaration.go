@@ -28,12 +28,25 @@ func (w *work) declare(b *vigiev1.SiteDeclared) decided {
 			w.areasOf(name)
 		}
 	}
+	c.zoneFacts = factsOf(b.GetZones())
 	w.declarePaths(b.GetPaths())
+	w.judgeIntervals(b.GetPaths())
 	w.unknownAccountKnown(closedDeclared)
 	w.watchClosure()
+	w.watchSchedule()
 	w.changed()
 	w.putDirectory(b)
 	return accepted("")
+}
+
+func factsOf(zones []*vigiev1.ZoneDeclared) []zoneFact {
+	var facts []zoneFact
+	for _, z := range zones[:min(len(zones), maxZoneFacts)] {
+		facts = append(facts, zoneFact{
+			point: pointOf(z.GetArea(), z.GetZone()), technology: clip(z.GetTechnology()), entry: z.GetEntryRoute(), outside: z.GetOutside(),
+		})
+	}
+	return facts
 }
 
 func (w *work) checkDeclaration(b *vigiev1.SiteDeclared) string {
@@ -98,6 +111,7 @@ func (w *work) moveStage(b *vigiev1.ConnectionStage) decided {
 		return refused("stage-required")
 	}
 	w.cold().stage = b.GetStage()
+	w.watchSchedule()
 	w.putDirectory(w.declaration())
 	return accepted("")
 }

@@ -26,6 +26,23 @@ const (
 	closedDeclared      = "declared"
 	closedSilent        = "silent"
 	closedExpired       = "expired"
+	closedArmed         = "armed"
+	closedHours         = "opening hours"
+	closedNextTime      = "next scheduled time"
+	closedClosure       = "closed around the clock"
+	closedSchedule      = "schedule changed"
+	closedEnded         = "closure ended"
+	closedCalledBack    = "called back"
+	closedReopened      = "reopened as planned"
+	closedConsigne      = "consigne in force"
+	closedRenewed       = "renewed"
+	closedReached       = "reachable"
+	closedNotDue        = "not due any more"
+	closedComplete      = "complete"
+	closedApplied       = "applied"
+	closedResolved      = "resolved"
+	closedInhibited     = "inhibited"
+	closedReturned      = "back in the queue"
 )
 
 // detection is an open fact about the site.
@@ -46,11 +63,14 @@ type detection struct {
 	windowMS   int64
 	lastHeard  int64
 	policy     uint64
+	facts      []string
+	until      int64
 }
 
 func (d *detection) clone() *detection {
 	k := *d
 	k.evidence = slices.Clone(d.evidence)
+	k.facts = slices.Clone(d.facts)
 	return &k
 }
 
@@ -77,6 +97,46 @@ func (w *work) openDetection(d *detection) *detection {
 	w.putDetection(d, vigiev1.DetectionStatus_DETECTION_STATUS_OPENED, "")
 	w.changed()
 	return d
+}
+
+// fresh is a detection of a kind, opened now: its id derives from the timer being
+// fired, else from the event; what tells several of one kind and cause apart.
+func (w *work) fresh(kind vigiev1.DetectionKind, what string) *detection {
+	if w.due != 0 || w.cause == nil {
+		deadline := w.due
+		if deadline == 0 {
+			deadline = w.at
+		}
+		return &detection{id: ids.DetectionOfTimer(kindName(kind), w.s.number, what, deadline), kind: kind}
+	}
+	return &detection{
+		id: ids.DetectionOfEvent(kindName(kind), w.s.number, append(slices.Clone(w.cause), what...)), kind: kind,
+		evidence: []ids.ID{idOf(w.cause)},
+	}
+}
+
+// judge opens the site's detection of a kind when it holds, and closes it when it
+// does not. An open one is put out anew when its facts
+// have changed.
+func (w *work) judge(kind vigiev1.DetectionKind, holds bool, reason string, facts ...string) {
+	d := w.cold().detection(kind, 0, "")
+	switch {
+	case holds && d == nil:
+		w.openUntil(kind, 0, facts...)
+	case holds && !slices.Equal(d.facts, facts):
+		d.facts = facts
+		w.putDetection(d, vigiev1.DetectionStatus_DETECTION_STATUS_UPDATED, "")
+	case !holds:
+		w.closeDetection(d, reason)
+	}
+}
+
+// openUntil opens the site's detection of a kind with its facts and a deadline,
+// Unix ms UTC, 0 for none.
+func (w *work) openUntil(kind vigiev1.DetectionKind, until int64, facts ...string) {
+	d := w.fresh(kind, "")
+	d.facts, d.until = facts, until
+	w.openDetection(d)
 }
 
 // updateDetection puts out an open detection whose evidence has doubled since.
@@ -124,6 +184,7 @@ func (w *work) putDetection(d *detection, status vigiev1.DetectionStatus, reason
 		Path: d.path, Zone: d.zone, Area: d.area,
 		IntervalMs: d.intervalMS, Threshold: d.threshold, WindowMs: d.windowMS,
 		PolicyVersion: d.policy, LastHeardMs: d.lastHeard, Incident: d.incident, CloseReason: reason,
+		Facts: slices.Clone(d.facts), UntilMs: d.until,
 	}
 	if status == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {
 		m.ClosedAtMs = w.at

@@ -20,28 +20,9 @@ func Explain(d *vigiev1.Detection, lang string) string {
 
 func explainEnglish(d *vigiev1.Detection) string {
 	site := ids.Site(d.GetSite())
-	var s string
-	switch d.GetKind() {
-	case vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE:
-		s = fmt.Sprintf("Path %d of %s is late: nothing heard for its interval of %s", d.GetPath(), site, span(d.GetIntervalMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST:
-		s = fmt.Sprintf("Path %d of %s is lost: nothing heard for its interval of %s and a further %s", d.GetPath(), site, span(d.GetIntervalMs()), span(d.GetWindowMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST:
-		s = fmt.Sprintf("Communication with %s is lost: every path is silent", site)
-	case vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM:
-		s = fmt.Sprintf("Alarm storm at %s: %d alarms, at least %d within %s", site, d.GetEvidenceCount(), d.GetThreshold(), span(d.GetWindowMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK:
-		s = closedEnglish(d, site)
-	case vigiev1.DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT:
-		s = fmt.Sprintf("An account that nobody declared is sending (%d events); it stands as %s until it is bound to a site", d.GetEvidenceCount(), site)
-	case vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE:
-		s = fmt.Sprintf("Incident %s is at risk: not answered within %s", d.GetIncident(), span(d.GetWindowMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED:
-		s = fmt.Sprintf("Incident %s was not answered within %s", d.GetIncident(), span(d.GetWindowMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED:
-		s = fmt.Sprintf("The account of %s already belongs to another site; a second binding was refused", site)
-	default:
-		s = fmt.Sprintf("A detection of a kind that this release does not know (%d) at %s", d.GetKind(), site)
+	s := fmt.Sprintf("A detection of a kind that this release does not know (%d) at %s", d.GetKind(), site)
+	if say := english[d.GetKind()]; say != nil {
+		s = say(d, site)
 	}
 	if d.GetLastHeardMs() != 0 {
 		s += "; last heard " + stamp(d.GetLastHeardMs())
@@ -52,37 +33,11 @@ func explainEnglish(d *vigiev1.Detection) string {
 	return s + "."
 }
 
-func closedEnglish(d *vigiev1.Detection, site string) string {
-	if d.GetWindowMs() == 0 {
-		return site + " is closed around the clock, as declared"
-	}
-	return fmt.Sprintf("%s is closed around the clock: armed for at least %s and %d scheduled opening(s) missed", site, span(d.GetWindowMs()), d.GetThreshold())
-}
-
 func explainFrench(d *vigiev1.Detection) string {
 	site := ids.Site(d.GetSite())
-	var s string
-	switch d.GetKind() {
-	case vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE:
-		s = fmt.Sprintf("La voie %d de %s est en retard : rien reçu pendant son intervalle de %s", d.GetPath(), site, span(d.GetIntervalMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST:
-		s = fmt.Sprintf("La voie %d de %s est perdue : rien reçu pendant son intervalle de %s, ni %s de plus", d.GetPath(), site, span(d.GetIntervalMs()), span(d.GetWindowMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST:
-		s = fmt.Sprintf("La communication avec %s est perdue : toutes les voies sont muettes", site)
-	case vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM:
-		s = fmt.Sprintf("Rafale d'alarmes sur %s : %d alarmes, dont au moins %d en %s", site, d.GetEvidenceCount(), d.GetThreshold(), span(d.GetWindowMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK:
-		s = closedFrench(d, site)
-	case vigiev1.DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT:
-		s = fmt.Sprintf("Un compte que personne n'a déclaré émet (%d événements) ; il figure comme %s jusqu'à son rattachement", d.GetEvidenceCount(), site)
-	case vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE:
-		s = fmt.Sprintf("L'incident %s risque d'être traité hors délai : sans réponse en %s", d.GetIncident(), span(d.GetWindowMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED:
-		s = fmt.Sprintf("L'incident %s est resté sans réponse en %s", d.GetIncident(), span(d.GetWindowMs()))
-	case vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED:
-		s = fmt.Sprintf("Le compte de %s appartient déjà à un autre site ; un second rattachement a été refusé", site)
-	default:
-		s = fmt.Sprintf("Détection d'un type inconnu de cette version (%d) sur %s", d.GetKind(), site)
+	s := fmt.Sprintf("Détection d'un type inconnu de cette version (%d) sur %s", d.GetKind(), site)
+	if say := french[d.GetKind()]; say != nil {
+		s = say(d, site)
 	}
 	if d.GetLastHeardMs() != 0 {
 		s += " ; dernier signal " + stamp(d.GetLastHeardMs())
@@ -93,11 +48,37 @@ func explainFrench(d *vigiev1.Detection) string {
 	return s + "."
 }
 
-func closedFrench(d *vigiev1.Detection, site string) string {
-	if d.GetWindowMs() == 0 {
-		return site + " est fermé 24 h/24, comme déclaré"
+// sentence says what a detection of one kind means, without its full stop.
+type sentence func(d *vigiev1.Detection, site string) string
+
+// named are the facts that carry a name after a dash.
+var named = []string{"area", "zone", "path", "lost", "held-by", "owner"}
+
+// factsIn are the detection's facts as words of a language; those that carry a
+// name ("zone-3") show it.
+func factsIn(d *vigiev1.Detection, words map[string]string) string {
+	shown := make([]string, 0, len(d.GetFacts()))
+	for _, f := range d.GetFacts() {
+		text, known := words[f]
+		for _, head := range named {
+			if name, has := strings.CutPrefix(f, head+"-"); !known && has && words[head] != "" {
+				text, known = words[head]+" "+name, true
+			}
+		}
+		if !known {
+			text = f
+		}
+		shown = append(shown, text)
 	}
-	return fmt.Sprintf("%s est fermé 24 h/24 : en service depuis au moins %s, %d ouverture(s) prévue(s) manquée(s)", site, span(d.GetWindowMs()), d.GetThreshold())
+	return strings.Join(shown, ", ")
+}
+
+// placed names the zone and area of a detection.
+func placed(d *vigiev1.Detection) string {
+	if d.GetArea() == "" {
+		return d.GetZone()
+	}
+	return d.GetArea() + "/" + d.GetZone()
 }
 
 func reasonFrench(reason string) string {
@@ -105,24 +86,6 @@ func reasonFrench(reason string) string {
 		return s
 	}
 	return reason
-}
-
-var frenchReasons = map[string]string{
-	closedRestored:      "rétablie",
-	closedOurDelay:      "retard de notre côté",
-	closedLost:          "devenue perdue",
-	closedNotSupervised: "n'est plus supervisée",
-	closedDisarmed:      "mise hors service",
-	closedLifted:        "levée",
-	closedRateFell:      "le rythme est retombé",
-	closedAnswered:      "répondu",
-	closedMissed:        "délai dépassé",
-	closedIncident:      "incident clos",
-	closedBound:         "compte rattaché",
-	closedUnbound:       "compte détaché",
-	closedDeclared:      "site déclaré",
-	closedSilent:        "plus rien reçu",
-	closedExpired:       "échue",
 }
 
 // span shows a duration in ms with at most two units: 24 h, 1 h 30 min, 7 s.

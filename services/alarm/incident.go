@@ -11,18 +11,28 @@ import (
 // class group; further alarms fold into it and are counted. A folded alarm
 // re-alerts (the row comes back, with sound and a running answer clock) when it
 // brings a new zone or a higher class, is never suppressed, comes more than
-// 15 min after the previous one or more than 5 min after the last act, after a
-// negative verification, or while the incident is parked. During a storm only
-// never-suppressed and higher classes re-alert.
+// after_alarm_ms (15 min) after the previous one or more than after_act_ms (5 min)
+// after the last act, after a negative verification, while the incident is parked,
+// or when an area was disarmed or armed since. A new technology is a new zone. No
+// closure widens this. During a storm a new zone alone does not re-alert.
+//
+// Beside the live incident of a group stand at most one of late arrivals and one
+// on test: neither is ever mixed with what happens now.
+
+// flavour tells the incidents of one class group apart.
+type flavour uint8
+
 const (
-	realertAfterAlarm = 15 * minute
-	realertAfterAct   = 5 * minute
+	live flavour = iota
+	lateArrival
+	onTest
 )
 
 // incident is one open incident.
 type incident struct {
 	id       string
 	group    classGroup
+	flavour  flavour
 	clock    uint8
 	class    vigiev1.EventClass
 	version  uint64
@@ -48,16 +58,52 @@ type incident struct {
 	// communication: a lost communication opened it or folded into it.
 	communication bool
 	// points seen, to know a new one; the first is the one shown.
-	points []point
+	points []alarmedPoint
 	// negative: an alarm since would contradict the verification.
 	negative bool
+	// negativeAt is when it was last verified negative.
+	negativeAt int64
+	// areaMoved: an area was armed or disarmed since the last alarm.
+	areaMoved bool
+
+	// The consigne pinned, its event (zero for the class default) and its steps.
+	consigne        string
+	consigneEvent   ids.ID
+	consigneChanged bool
+	steps           []consigneStep
+
+	occurred int64
+	// What the level and the call to the site are judged by (avs.go).
+	secondHoldUp, persons, cancelled bool
+	hideCall, autoClosed             bool
 }
+
+// alarmedPoint is a point of the incident and its last alarm.
+type alarmedPoint struct {
+	point
+	class vigiev1.EventClass
+	at    int64
+}
+
+// seen finds a point of the incident; nil when it is new.
+func (inc *incident) seen(p point) *alarmedPoint {
+	for i := range inc.points {
+		if inc.points[i].point == p {
+			return &inc.points[i]
+		}
+	}
+	return nil
+}
+
+// what tells the incident's timers apart within the site.
+func (inc *incident) what() uint32 { return uint32(inc.group) | uint32(inc.flavour)<<8 }
 
 func (inc *incident) clone() *incident {
 	k := *inc
 	k.evidence = slices.Clone(inc.evidence)
 	k.acts = slices.Clone(inc.acts)
 	k.points = slices.Clone(inc.points)
+	k.steps = slices.Clone(inc.steps)
 	return &k
 }
 
@@ -74,6 +120,10 @@ type raised struct {
 	grouped bool
 	group   classGroup
 	clock   uint8
+	// priority, where it is higher than that of the class; 0 when not.
+	priority uint32
+	flavour  flavour
+	occurred int64
 }
 
 // raise opens an incident or folds into the open one, and tells whether it
@@ -86,7 +136,7 @@ func (w *work) raise(r raised) bool {
 	if len(r.evidence) == 0 {
 		r.evidence = []ids.ID{r.id}
 	}
-	inc := w.cold().incident(r.group)
+	inc := w.cold().incidentOf(r.group, r.flavour)
 	if inc == nil {
 		w.openIncident(r)
 		return true
@@ -94,51 +144,75 @@ func (w *work) raise(r raised) bool {
 	return w.foldInto(inc, r)
 }
 
-func (c *cold) incident(g classGroup) *incident {
+// incident is the live one of a group; nil when none is open.
+func (c *cold) incident(g classGroup) *incident { return c.incidentOf(g, live) }
+
+func (c *cold) incidentOf(g classGroup, f flavour) *incident {
 	for _, inc := range c.incidents {
-		if inc.group == g {
+		if inc.group == g && inc.flavour == f {
 			return inc
 		}
 	}
 	return nil
 }
 
+// timed is the incident that a timer belongs to; nil when it is closed.
+func (c *cold) timed(t civil) *incident {
+	return c.incidentOf(classGroup(t.what&0xff), flavour(t.what>>8))
+}
+
+func (r raised) priorityAtLeast() uint32 {
+	p := priorityOf(r.class, r.group)
+	if r.priority != 0 {
+		p = min(p, r.priority)
+	}
+	return p
+}
+
 func (w *work) openIncident(r raised) {
 	c := w.cold()
 	inc := &incident{
-		id: ids.Incident(w.s.number, r.id[:]), group: r.group, clock: r.clock,
-		class: r.class, priority: priorityOf(r.class, r.group),
-		opened: r.at, lastAlarm: w.at, alarms: 1,
-		storm:  c.storm.open,
-		points: []point{{r.area, r.zone}},
+		id: ids.Incident(w.s.number, r.id[:]), group: r.group, flavour: r.flavour, clock: r.clock,
+		class: r.class, priority: r.priorityAtLeast(),
+		opened: r.at, occurred: r.occurred, lastAlarm: w.at, alarms: 1,
+		storm:  c.storm.open && r.flavour == live,
+		points: []alarmedPoint{{point{r.area, r.zone}, r.class, w.at}},
 
 		communication: r.class == vigiev1.EventClass_EVENT_CLASS_COMMUNICATION,
 	}
 	inc.prove(r.evidence)
 	c.incidents = append(c.incidents, inc)
-	w.startAnswerClock(inc, r.at)
+	w.pin(inc)
+	w.hidesCall(inc, r.class)
+	if inc.flavour != onTest {
+		w.startAnswerClock(inc, r.at)
+	}
 	w.touch(inc)
 	w.changed()
 }
 
 // foldInto counts an alarm in the open incident; true when it re-alerted.
 func (w *work) foldInto(inc *incident, r raised) bool {
-	again := w.realerts(inc, r)
+	again := w.realerts(inc, r) && inc.flavour != onTest
+	w.againHeldUp(inc, r)
 	inc.alarms++
 	inc.lastAlarm = w.at
-	inc.restored = 0
+	inc.restored, inc.areaMoved = 0, false
 	inc.communication = inc.communication || r.class == vigiev1.EventClass_EVENT_CLASS_COMMUNICATION
 	inc.prove(r.evidence)
 	if rank(r.class) > rank(inc.class) {
 		inc.class = r.class
 	}
-	inc.priority = min(inc.priority, priorityOf(r.class, r.group))
-	if p := (point{r.area, r.zone}); !slices.Contains(inc.points, p) && len(inc.points) < maxIncidentPoints {
-		inc.points = append(inc.points, p)
+	inc.priority = min(inc.priority, r.priorityAtLeast())
+	if p := inc.seen(point{r.area, r.zone}); p != nil {
+		p.class, p.at = r.class, w.at
+	} else if len(inc.points) < maxIncidentPoints {
+		inc.points = append(inc.points, alarmedPoint{point{r.area, r.zone}, r.class, w.at})
 	}
+	w.hidesCall(inc, r.class)
 	if again {
 		inc.realerts++
-		inc.negative = false
+		inc.negative, inc.cancelled = false, false
 		w.unpark(inc)
 		w.alertAgain(inc, r)
 	}
@@ -150,13 +224,12 @@ func (w *work) realerts(inc *incident, r raised) bool {
 	if neverSuppressed(r.class) || rank(r.class) > rank(inc.class) {
 		return true
 	}
-	if w.cold().storm.open {
-		return false
-	}
-	return !slices.Contains(inc.points, point{r.area, r.zone}) && len(inc.points) < maxIncidentPoints ||
-		inc.parkedUntil != 0 || inc.negative ||
-		w.at-inc.lastAlarm > realertAfterAlarm ||
-		inc.lastAct != 0 && w.at-inc.lastAct > realertAfterAct
+	fig := w.figures()
+	newPoint := inc.seen(point{r.area, r.zone}) == nil && len(inc.points) < maxIncidentPoints
+	return newPoint && !w.cold().storm.open ||
+		inc.parkedUntil != 0 || inc.negative || inc.areaMoved ||
+		w.at-inc.lastAlarm > fig.realertAfterAlarm ||
+		inc.lastAct != 0 && w.at-inc.lastAct > fig.realertAfterAct
 }
 
 func (inc *incident) prove(list []ids.ID) {
@@ -167,15 +240,20 @@ func (inc *incident) prove(list []ids.ID) {
 	}
 }
 
-// inOpenIncident tells whether the class has an open incident.
-func (w *work) inOpenIncident(c vigiev1.EventClass) bool {
-	return w.cold().incident(groupOf(c)) != nil
+// openFor is the open incident that has taken in the class; nil when none has.
+func (w *work) openFor(c vigiev1.EventClass) *incident {
+	for _, inc := range w.cold().incidents {
+		if inc.group == groupOf(c) {
+			return inc
+		}
+	}
+	return nil
 }
 
 // repeatInIncident shows a retransmission of a never-suppressed class in its
 // incident: evidence, no count.
 func (w *work) repeatInIncident(c vigiev1.EventClass, id ids.ID) {
-	inc := w.cold().incident(groupOf(c))
+	inc := w.openFor(c)
 	inc.prove([]ids.ID{id})
 	w.touch(inc)
 }
@@ -183,13 +261,14 @@ func (w *work) repeatInIncident(c vigiev1.EventClass, id ids.ID) {
 // markRestored marks the group's incident when nothing of it is in alarm any more.
 func (w *work) markRestored(g classGroup) {
 	c := w.cold()
-	inc := c.incident(g)
-	if inc == nil || inc.restored != 0 || inc.communication && c.commLost {
+	if slices.ContainsFunc(c.zones, func(z openZone) bool { return groupOf(z.class) == g }) {
 		return
 	}
-	if !slices.ContainsFunc(c.zones, func(z openZone) bool { return groupOf(z.class) == g }) {
-		inc.restored = w.at
-		w.touch(inc)
+	for _, inc := range c.incidents {
+		if inc.group == g && inc.restored == 0 && !(inc.communication && c.commLost) {
+			inc.restored = w.at
+			w.touch(inc)
+		}
 	}
 }
 
@@ -200,20 +279,6 @@ func (w *work) communicationRestored() {
 			w.markRestored(inc.group)
 		}
 	}
-}
-
-// cancelledByUser notes a cancel at the keypad. It lowers the priority of an
-// intrusion that nothing confirmed; the call-back stays due (trade rule 9).
-func (w *work) cancelledByUser(ev *vigiev1.Event, sig signal) {
-	inc := w.cold().incident(groupIntrusion)
-	if inc == nil || groupOf(sig.class) == groupLife {
-		return
-	}
-	if inc.class == vigiev1.EventClass_EVENT_CLASS_INTRUSION {
-		inc.priority = max(inc.priority, priorityOf(inc.class, inc.group)+1)
-	}
-	inc.acts = appendCapped(inc.acts, &vigiev1.IncidentAct{EventId: slices.Clone(ev.GetId()), AtMs: w.at, Act: "cancelled-by-user"}, maxIncidentActs)
-	w.touch(inc)
 }
 
 func (inc *incident) status() vigiev1.IncidentStatus {
@@ -241,7 +306,25 @@ func (inc *incident) message() *vigiev1.Incident {
 		Outcome: inc.outcome, ClosedBy: inc.closedBy, Alarms: inc.alarms, ReAlerts: inc.realerts,
 		Evidence: showEvidence(inc.evidence), Storm: inc.storm, AtRiskAtMs: inc.atRisk, MissedAtMs: inc.missed,
 		Acts: slices.Clone(inc.acts), Zone: inc.points[0].zone, Area: inc.points[0].area, LastAlarmAtMs: inc.lastAlarm,
+		Consigne: inc.consigne, ConsigneEventId: inc.consigneEventID(), ConsigneChanged: inc.consigneChanged, Steps: inc.showSteps(),
+		OccurredAtMs: inc.occurred, LateArrival: inc.flavour == lateArrival, OnTest: inc.flavour == onTest,
+		Level: inc.level(), CallSiteHidden: inc.hideCall, AutoClosed: inc.autoClosed,
 	}
+}
+
+func (inc *incident) consigneEventID() []byte {
+	if inc.consigneEvent == (ids.ID{}) {
+		return nil
+	}
+	return slices.Clone(inc.consigneEvent[:])
+}
+
+func (inc *incident) showSteps() []*vigiev1.ConsigneStep {
+	out := make([]*vigiev1.ConsigneStep, len(inc.steps))
+	for i, s := range inc.steps {
+		out[i] = &vigiev1.ConsigneStep{Kind: s.kind, LifeSafety: s.life}
+	}
+	return out
 }
 
 // changedAt is the newest of its times.

@@ -103,8 +103,17 @@ func (w *work) onIncident(inc *incident, ev *vigiev1.Event, user string) decided
 			w.touch(inc)
 		}
 		return accepted("")
-	case *vigiev1.Event_ContactCalled, *vigiev1.Event_GuardStep, *vigiev1.Event_PoliceOrFireCalled,
-		*vigiev1.Event_InstallerContacted, *vigiev1.Event_CustomerDecision:
+	case *vigiev1.Event_ContactCalled:
+		w.record(inc, ev, user, true)
+		w.contactCalled(b.ContactCalled)
+		return accepted("")
+	case *vigiev1.Event_PoliceOrFireCalled:
+		w.record(inc, ev, user, true)
+		w.policeCalled(inc, b.PoliceOrFireCalled)
+		return accepted("")
+	case *vigiev1.Event_ConsigneApplied:
+		w.consigneApplied(inc, b.ConsigneApplied)
+	case *vigiev1.Event_GuardStep, *vigiev1.Event_InstallerContacted, *vigiev1.Event_CustomerDecision:
 		w.record(inc, ev, user, true)
 		return accepted("")
 	}
@@ -124,7 +133,21 @@ func (w *work) record(inc *incident, ev *vigiev1.Event, user string, firstAct bo
 		}
 	}
 	w.answer(inc)
+	w.watchIdle(inc)
 	w.touch(inc)
+}
+
+// contactCalled takes what a call to somebody of the call list came to.
+func (w *work) contactCalled(b *vigiev1.ContactCalled) {
+	if b.GetResult() == vigiev1.ContactCalled_RESULT_REACHED {
+		w.contactReached()
+	}
+	switch b.GetPasscode() {
+	case vigiev1.ContactCalled_PASSCODE_OK:
+		w.calledBack()
+	case vigiev1.ContactCalled_PASSCODE_DURESS:
+		w.duressWord()
+	}
 }
 
 func heldByAnother(inc *incident, user string) (decided, bool) {
@@ -183,6 +206,9 @@ func (w *work) verify(inc *incident, ev *vigiev1.Event, user string, b *vigiev1.
 	inc.means, inc.result = b.GetMeans(), b.GetResult()
 	inc.negative = b.GetResult() == vigiev1.VerificationResult_VERIFICATION_RESULT_NEGATIVE
 	inc.verified = w.at
+	if inc.negative {
+		w.verifiedNegative(inc)
+	}
 	w.record(inc, ev, user, true)
 	return accepted("")
 }
@@ -206,7 +232,7 @@ func (w *work) park(inc *incident, ev *vigiev1.Event, user string, b *vigiev1.In
 		return refused("wake-up-too-late")
 	}
 	inc.parkedUntil = b.GetWakeUpAtMs()
-	w.setTimer(timerWakeUp, uint32(inc.group), inc.parkedUntil)
+	w.setTimer(timerWakeUp, inc.what(), inc.parkedUntil)
 	w.record(inc, ev, user, false)
 	return accepted("")
 }
@@ -214,13 +240,13 @@ func (w *work) park(inc *incident, ev *vigiev1.Event, user string, b *vigiev1.In
 func (w *work) unpark(inc *incident) {
 	if inc.parkedUntil != 0 {
 		inc.parkedUntil = 0
-		w.cancelTimer(timerWakeUp, uint32(inc.group))
+		w.cancelTimer(timerWakeUp, inc.what())
 	}
 }
 
 // wakeUp brings a parked incident back; a new answer clock starts if it had been answered.
 func (w *work) wakeUp(t civil) {
-	inc := w.cold().incident(classGroup(t.what))
+	inc := w.cold().timed(t)
 	if inc == nil || inc.parkedUntil == 0 {
 		return
 	}
@@ -242,15 +268,35 @@ func (w *work) closeIncident(inc *incident, ev *vigiev1.Event, user string, b *v
 	if inc.group <= groupIntrusion && inc.verified == 0 && !b.GetReasonGiven() {
 		return refused("verification-or-reason-required")
 	}
-	c := w.cold()
 	inc.outcome, inc.closedBy, inc.closedAt = b.GetOutcome(), user, w.at
 	w.unpark(inc)
 	w.record(inc, ev, user, false)
+	w.endIncident(inc)
+	if inc.flavour == live {
+		w.protectionOwed(inc, b, user)
+	}
+	return accepted("")
+}
+
+// endIncident takes a closed incident off the site, with what was open on it.
+func (w *work) endIncident(inc *incident) {
+	c := w.cold()
 	w.stopAnswerClock(inc, closedIncident)
+	w.cancelTimer(timerIdle, inc.what())
+	w.cancelTimer(timerWakeUp, inc.what())
+	for _, kind := range ofIncidents {
+		w.closeDetection(c.detection(kind, 0, inc.id), closedIncident)
+	}
 	c.incidents = slices.DeleteFunc(c.incidents, func(other *incident) bool { return other == inc })
 	c.closed = appendCapped(c.closed, inc.id, maxClosedIncidents)
+	w.touch(inc)
 	w.changed()
-	return accepted("")
+}
+
+// ofIncidents are the kinds that end with their incident.
+var ofIncidents = []vigiev1.DetectionKind{
+	vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_CHANGED, vigiev1.DetectionKind_DETECTION_KIND_CONFIRMED_ALARM,
+	vigiev1.DetectionKind_DETECTION_KIND_CLAIMED_IDLE, vigiev1.DetectionKind_DETECTION_KIND_POLICE_CALL_WITHOUT_GROUND,
 }
 
 // actName names an act in the incident's history.

@@ -54,6 +54,24 @@ const (
 	maxDegraded = 1000
 	// siteNumbers is above every site's number (design decision 27).
 	siteNumbers uint64 = 1 << 53
+	// maxVisits bounds announced visits, and maxConsignes consignes: one more is
+	// refused until some have ended. maxSteps bounds the steps of a consigne.
+	maxVisits    = 16
+	maxConsignes = 32
+	maxSteps     = 16
+	// maxRunawayAlarms bounds that figure of the policy, maxZonesWatched the zones
+	// remembered for it and for chatter; beyond, the oldest is forgotten.
+	maxRunawayAlarms = 16
+	maxZonesWatched  = 64
+	// maxFlapChanges bounds that figure of the policy.
+	maxFlapChanges = 16
+	// maxTests bounds the tests remembered and thus the policy's figure; maxTested
+	// the zones, areas and classes that one names.
+	maxTests  = 16
+	maxTested = 256
+	// maxZoneFacts bounds the declared zones whose facts are known; an alarm of one
+	// beyond confirms nothing.
+	maxZoneFacts = 512
 	// maxText bounds a name taken from a panel (zone, area, user, account), in bytes.
 	maxText = 64
 )

@@ -1,5 +1,7 @@
 package alarm
 
+import "strconv"
+
 // names gives each of a bounded set of names a small number, 0 being "".
 type names struct {
 	list  []string
@@ -26,3 +28,5 @@ func (n *names) number(name string) uint16 {
 }
 
 func (n *names) name(i uint16) string { return n.list[i] }
+
+func itoa(n uint32) string { return strconv.FormatUint(uint64(n), 10) }

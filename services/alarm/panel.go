@@ -39,7 +39,7 @@ func (w *work) panelEvent(ev *vigiev1.Event) {
 		w.alive(max(from.GetPath(), 1), ev.GetReceivedAtMs(), w.f.receivers[from.GetReceiver()], ev.GetId())
 	}
 	sig, isAlarm := alarmOf(ev)
-	if first, again := w.heardAgain(ev); again && !(isAlarm && neverSuppressed(sig.class) && !w.inOpenIncident(sig.class)) {
+	if first, again := w.heardAgain(ev); again && !(isAlarm && neverSuppressed(sig.class) && w.openFor(sig.class) == nil) {
 		w.outcome(decided{status: vigiev1.OutcomeStatus_OUTCOME_STATUS_HEARD_AGAIN, first: first[:]})
 		if isAlarm && neverSuppressed(sig.class) {
 			w.repeatInIncident(sig.class, idOf(ev.GetId()))
@@ -47,7 +47,7 @@ func (w *work) panelEvent(ev *vigiev1.Event) {
 		return
 	}
 	c.accepted++
-	w.unknownAccount(ev)
+	w.unknownAccount(ev, isAlarm)
 	if isAlarm && c.degraded {
 		w.minimal(ev)
 		return
@@ -64,7 +64,14 @@ func (w *work) panelState(ev *vigiev1.Event) {
 	switch b := ev.GetBody().(type) {
 	case *vigiev1.Event_AlarmRestored:
 		w.pointRestored(ev, signalOf(b.AlarmRestored.GetSignal()))
+	case *vigiev1.Event_FaultRaised:
+		if b.FaultRaised.GetSignal().GetClass() == vigiev1.EventClass_EVENT_CLASS_MAINS {
+			w.mainsFault()
+		}
 	case *vigiev1.Event_FaultRestored:
+		if b.FaultRestored.GetSignal().GetClass() == vigiev1.EventClass_EVENT_CLASS_MAINS {
+			w.mainsRestored()
+		}
 		w.pointRestored(ev, signalOf(b.FaultRestored.GetSignal()))
 	case *vigiev1.Event_Tamper:
 		w.pointRestored(ev, tamperOf(b.Tamper))
@@ -167,14 +174,43 @@ func (w *work) alarm(ev *vigiev1.Event, sig signal) {
 		w.zoneOpens(sig)
 	}
 	id := idOf(ev.GetId())
-	realert := w.raise(raised{
+	r := raised{
 		id: id, class: sig.class, area: sig.point.area, zone: sig.point.zone,
-		at: ev.GetReceivedAtMs(), evidence: []ids.ID{id},
-	})
+		at: ev.GetReceivedAtMs(), occurred: ev.GetOccurredAtMs(), evidence: []ids.ID{id}, flavour: w.flavourOf(ev, sig),
+	}
+	if !known && ev.GetDataReceived() != nil {
+		r.grouped, r.group, r.clock = true, groupNotConfigured, notConfiguredClock(ev.GetDataReceived())
+	}
+	realert := w.raise(r)
 	if early {
 		w.markRestored(groupOf(sig.class))
 	}
+	if r.flavour != live {
+		return
+	}
 	if known {
 		w.stormCounts(id, realert)
+		w.chatters(sig)
+		w.undeclaredZone(r)
 	}
+	w.confirms(r)
+	w.traced(sig.class)
+}
+
+// flavourOf tells what happens now from what is on test and from what is old: it
+// occurred more than late_arrival_ms (5 min) before the panel sent it, by the
+// panel's own clock; where the frame has no stamp, before it came.
+func (w *work) flavourOf(ev *vigiev1.Event, sig signal) flavour {
+	if t := w.cold().test; t.covers(sig) {
+		w.testSees(sig)
+		return onTest
+	}
+	sent := ev.GetSource().GetPanel().GetSentAtMs()
+	if sent == 0 {
+		sent = ev.GetReceivedAtMs()
+	}
+	if ev.GetOccurredAtMs() != 0 && sent-ev.GetOccurredAtMs() > w.figures().lateArrival {
+		return lateArrival
+	}
+	return live
 }

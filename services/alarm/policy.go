@@ -1,7 +1,6 @@
 package alarm
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 
@@ -11,7 +10,7 @@ import (
 )
 
 // Names of answer clocks (AnswerPolicy.class_group). The first five are also the
-// class groups of incidents; a lost communication has two clocks of its own.
+// class groups of incidents; the others are clocks of their own.
 const (
 	AnswersLife              = "life"
 	AnswersIntrusion         = "intrusion"
@@ -22,6 +21,9 @@ const (
 	AnswersCommunicationArmed = "communication-armed"
 	// AnswersCommunicationOpen: an open site, 15 min (trade rule 6).
 	AnswersCommunicationOpen = "communication-open"
+	// AnswersSchedule: a site that opened or closed at another time than planned.
+	// Default, unverified: that of an open site whose communication is lost.
+	AnswersSchedule = "schedule"
 )
 
 // DefaultPolicy holds the defaults of the trade's rules, version 1. The class ""
@@ -30,9 +32,17 @@ func DefaultPolicy() *vigiev1.Policy {
 	storm := func(alarms uint32) *vigiev1.StormPolicy { return &vigiev1.StormPolicy{Alarms: alarms} }
 	return Stamped(&vigiev1.Policy{Author: "vigie", Classes: []*vigiev1.ClassPolicy{
 		{
-			Supervision:        &vigiev1.SupervisionPolicy{DefaultIntervalMs: 24 * hour, GraceMs: hour},
+			Supervision:        &vigiev1.SupervisionPolicy{DefaultIntervalMs: 24 * hour, GraceMs: hour, FlapChanges: 4, FlapWindowMs: hour, SabotageWindowMs: 30 * minute},
 			Storm:              &vigiev1.StormPolicy{Alarms: 6, WindowMs: 10 * minute, EndAlarms: 2, EndWindowMs: 20 * minute},
-			Closure:            &vigiev1.ClosurePolicy{ArmedForMs: 24 * hour, MissedOpenings: 1},
+			Closure:            defaultClosure(),
+			Schedule:           &vigiev1.SchedulePolicy{LateToCloseMs: 30 * minute, LateToOpenMs: 15 * minute, LateToOpenHighRiskMs: 5 * minute, EarlyOpeningMs: 30 * minute, OutsideHoursMs: 2 * hour},
+			Consigne:           &vigiev1.ConsignePolicy{DefaultMs: 30 * day, LongestMs: 90 * day, AboutToExpireMs: 48 * hour},
+			Folding:            &vigiev1.FoldingPolicy{AfterAlarmMs: 15 * minute, AfterActMs: 5 * minute, SecondHoldUpMs: 2 * minute, LateArrivalMs: 5 * minute},
+			Zones:              defaultZones(),
+			Power:              defaultPower(),
+			Verification:       &vigiev1.VerificationPolicy{ConfirmationWindowMs: 30 * minute, EntryDelayMs: minute},
+			Handling:           &vigiev1.HandlingPolicy{IdleLifeMs: minute, IdleIntrusionMs: 2 * minute, IdleTechnicalMs: 10 * minute, RestoreMs: 24 * hour, AutoCloseWithinMs: 90 * second},
+			Tests:              &vigiev1.TestPolicy{DefaultMs: 2 * hour, LongestMs: 8 * hour, Frequent: 3, FrequentWindowMs: 7 * day},
 			HeardAgainWindowMs: 5 * minute,
 			Answers: []*vigiev1.AnswerPolicy{
 				{ClassGroup: AnswersLife, AtRiskMs: 30 * second, MissedMs: 60 * second},
@@ -42,6 +52,7 @@ func DefaultPolicy() *vigiev1.Policy {
 				{ClassGroup: AnswersNotConfigured, AtRiskMs: 90 * second, MissedMs: 180 * second},
 				{ClassGroup: AnswersCommunicationArmed, AtRiskMs: 90 * second, MissedMs: 180 * second},
 				{ClassGroup: AnswersCommunicationOpen, AtRiskMs: 450 * second, MissedMs: 15 * minute},
+				{ClassGroup: AnswersSchedule, AtRiskMs: 450 * second, MissedMs: 15 * minute},
 			},
 		},
 		{SiteClass: "home", Storm: storm(4), Closure: &vigiev1.ClosurePolicy{MissedOpenings: 2}},
@@ -50,10 +61,33 @@ func DefaultPolicy() *vigiev1.Policy {
 	}}, 1, 0)
 }
 
+func defaultClosure() *vigiev1.ClosurePolicy {
+	return &vigiev1.ClosurePolicy{
+		ArmedForMs: 24 * hour, MissedOpenings: 1, NotProtectedMs: 30 * minute, AfterVisitMs: 15 * minute,
+		LongestVisitMs: 4 * hour, EndDueMs: 3 * day, EndDueLastMs: day, UnreachedMs: 30 * day,
+	}
+}
+
+// The figures of chatter are defaults, unverified: no source was at hand.
+func defaultZones() *vigiev1.ZonePolicy {
+	return &vigiev1.ZonePolicy{
+		RunawayAlarms: 3, RunawayWindowMs: hour, SlowAlarms: 5, SlowWindowMs: 24 * hour,
+		LongestInhibitionMs: 72 * hour, ChatterBucket: 5, ChatterRefillMs: 2 * minute,
+	}
+}
+
+func defaultPower() *vigiev1.PowerPolicy {
+	return &vigiev1.PowerPolicy{
+		WaitOpenMs: hour, WaitClosedMs: 15 * minute, TroubleWindowMs: 30 * minute,
+		AutonomyMs: 12 * hour, AutonomyHighRiskMs: 36 * hour, TaskPercent: 50,
+	}
+}
+
 // DemoPolicy is DefaultPolicy with the class "demo", whose short figures are
 // divided by speed (0.1 to 100; 1 as written): supervision 5 s and 2 s of grace,
 // storm at 6 in 20 s that ends below 2 in 15 s, closed after 30 s armed and one
-// missed opening. Answer clocks are people's and are not scaled.
+// missed opening until the next disarm, opening and closing 40 s and 20 s off the
+// schedule. Answer clocks are people's and are not scaled.
 func DemoPolicy(speed float64) *vigiev1.Policy {
 	speed = min(max(speed, 0.1), 100)
 	scaled := func(ms int64) int64 { return max(1, int64(float64(ms)/speed)) }
@@ -62,7 +96,10 @@ func DemoPolicy(speed float64) *vigiev1.Policy {
 		SiteClass:   "demo",
 		Supervision: &vigiev1.SupervisionPolicy{DefaultIntervalMs: scaled(5 * second), GraceMs: scaled(2 * second)},
 		Storm:       &vigiev1.StormPolicy{Alarms: 6, WindowMs: scaled(20 * second), EndAlarms: 2, EndWindowMs: scaled(15 * second)},
-		Closure:     &vigiev1.ClosurePolicy{ArmedForMs: scaled(30 * second), MissedOpenings: 1},
+		Closure:     &vigiev1.ClosurePolicy{ArmedForMs: scaled(30 * second), MissedOpenings: 1, EndsWithoutCallBack: true},
+		Schedule: &vigiev1.SchedulePolicy{
+			LateToCloseMs: scaled(40 * second), LateToOpenMs: scaled(20 * second), EarlyOpeningMs: scaled(20 * second), OutsideHoursMs: scaled(40 * second),
+		},
 	})
 	return Stamped(p, 1, 0)
 }
@@ -82,122 +119,4 @@ func PolicyHash(p *vigiev1.Policy) []byte {
 	}
 	sum := sha256.Sum256(b)
 	return sum[:]
-}
-
-type policyInForce struct {
-	version uint64
-	hash    []byte
-	classes []*vigiev1.ClassPolicy
-}
-
-// figures is the policy of one class with the defaults filled in. Durations in ms.
-type figures struct {
-	interval, grace             int64
-	stormAlarms, stormEnd       uint32
-	stormWindow, stormEndWindow int64
-	armedFor                    int64
-	missedOpenings              int
-	heardAgain                  int64
-	answers                     [answerClocks]answerFigures
-}
-
-type answerFigures struct{ atRisk, missed int64 }
-
-const answerClocks = 7
-
-var answerNames = [answerClocks]string{
-	AnswersLife, AnswersIntrusion, AnswersTechnicalCritical, AnswersTechnical,
-	AnswersNotConfigured, AnswersCommunicationArmed, AnswersCommunicationOpen,
-}
-
-// applyPolicy takes a policy into force from this record on. An older version or
-// a repeat is without effect; one version with two contents stops the partition
-// (design decision 56).
-func (f *Fold) applyPolicy(env Env, partition int32, offset int64, p *vigiev1.Policy) {
-	if p.GetVersion() < f.policy.version {
-		return
-	}
-	if p.GetVersion() == f.policy.version && f.policy.hash != nil {
-		if !bytes.Equal(p.GetContentHash(), f.policy.hash) {
-			panic(fmt.Sprintf("alarm: policy version %d stands twice in the log with different contents; the second is at partition %d, offset %d", p.GetVersion(), partition, offset))
-		}
-		return
-	}
-	f.policy = policyInForce{version: p.GetVersion(), hash: bytes.Clone(p.GetContentHash()), classes: p.GetClasses()}
-	if f.policy.hash == nil {
-		f.policy.hash = PolicyHash(p)
-	}
-	f.refigure()
-	f.sites.each(func(s *site) { f.rejudge(env, s) })
-}
-
-// rejudge moves a site's running deadlines under the policy now in force.
-func (f *Fold) rejudge(env Env, s *site) {
-	s.eachPath(func(p *path) {
-		if due := f.deadline(s, p); due != 0 && (p.due == 0 || due < p.due) {
-			p.due = due
-			env.Arm(f.pathTimer(s, p))
-		}
-	})
-	if s.cold != nil && s.cold.schedule != nil {
-		f.within(env, s, s.last, nil, func(w *work) { w.watchClosure() })
-	}
-}
-
-// refigure computes the figures of every class known.
-func (f *Fold) refigure() {
-	f.figures = f.figures[:0]
-	for _, class := range f.classes.list {
-		f.figures = append(f.figures, f.policy.figuresOf(class))
-	}
-}
-
-// class gives a class its number and figures.
-func (f *Fold) class(name string) uint16 {
-	i := f.classes.number(name)
-	if int(i) == len(f.figures) {
-		f.figures = append(f.figures, f.policy.figuresOf(name))
-	}
-	return i
-}
-
-// figuresOf lays the class over the log's default class over DefaultPolicy, so
-// that a zero figure inherits and no figure is ever missing.
-func (p *policyInForce) figuresOf(class string) figures {
-	var out figures
-	out.lay(DefaultPolicy().GetClasses()[0])
-	for _, name := range []string{"", class} {
-		for _, c := range p.classes {
-			if c.GetSiteClass() == name {
-				out.lay(c)
-			}
-		}
-	}
-	return out
-}
-
-func (f *figures) lay(c *vigiev1.ClassPolicy) {
-	over(&f.interval, c.GetSupervision().GetDefaultIntervalMs())
-	over(&f.grace, c.GetSupervision().GetGraceMs())
-	over(&f.stormAlarms, min(c.GetStorm().GetAlarms(), maxStormAlarms))
-	over(&f.stormEnd, min(c.GetStorm().GetEndAlarms(), maxStormAlarms))
-	over(&f.stormWindow, c.GetStorm().GetWindowMs())
-	over(&f.stormEndWindow, c.GetStorm().GetEndWindowMs())
-	over(&f.armedFor, c.GetClosure().GetArmedForMs())
-	over(&f.missedOpenings, int(min(c.GetClosure().GetMissedOpenings(), maxMissedOpenings)))
-	over(&f.heardAgain, c.GetHeardAgainWindowMs())
-	for _, a := range c.GetAnswers() {
-		for i, name := range answerNames {
-			if a.GetClassGroup() == name {
-				over(&f.answers[i].atRisk, a.GetAtRiskMs())
-				over(&f.answers[i].missed, a.GetMissedMs())
-			}
-		}
-	}
-}
-
-func over[T int | int64 | uint32](figure *T, value T) {
-	if value > 0 {
-		*figure = value
-	}
 }

@@ -19,8 +19,9 @@ type schedule struct {
 	holidays  []*vigiev1.HolidaySet
 }
 
-// cycle is a demonstration's schedule: an opening every period, from an epoch. ms.
-type cycle struct{ period, epoch int64 }
+// cycle is a demonstration's schedule: an opening every period, from an epoch, for
+// as long as open says (0: nobody knows when it closes). ms.
+type cycle struct{ period, epoch, open int64 }
 
 // nthOpening is the n-th opening after an instant, Unix ms UTC; false when the
 // schedule has none within maxScheduleDays, or no zone to read it in.
@@ -74,14 +75,14 @@ func (s *schedule) empty() bool {
 // openingsOf are the openings of one local day, given as its midnight "in UTC".
 func (s *schedule) openingsOf(date time.Time, loc *time.Location) []int64 {
 	var out []int64
-	for _, row := range s.regular(date) {
-		if at := localInstant(date, row, loc); !s.inTemporary(at) {
+	for _, row := range s.regularRows(date) {
+		if at := localInstant(date, row.GetOpenMinute(), loc); !s.inTemporary(at) {
 			out = append(out, at)
 		}
 	}
 	for _, t := range s.temporary {
-		for _, row := range rowsOf(t.GetHours(), date) {
-			if at := localInstant(date, row, loc); at >= t.GetFromMs() && at < t.GetToMs() {
+		for _, row := range rowsOn(t.GetHours(), date) {
+			if at := localInstant(date, row.GetOpenMinute(), loc); at >= t.GetFromMs() && at < t.GetToMs() {
 				out = append(out, at)
 			}
 		}
@@ -89,30 +90,26 @@ func (s *schedule) openingsOf(date time.Time, loc *time.Location) []int64 {
 	return out
 }
 
-// regular are the opening minutes of a day by holiday, else by standard hours.
-func (s *schedule) regular(date time.Time) []uint32 {
+// regularRows are the hours of a day by holiday, else the standard ones.
+func (s *schedule) regularRows(date time.Time) []*vigiev1.OpeningHours {
 	name := date.Format(time.DateOnly)
 	for _, h := range s.holidays {
 		if h.GetDay() == name {
-			var minutes []uint32
-			for _, row := range h.GetHours() {
-				minutes = append(minutes, row.GetOpenMinute())
-			}
-			return minutes
+			return h.GetHours()
 		}
 	}
-	return rowsOf(s.hours, date)
+	return rowsOn(s.hours, date)
 }
 
-func rowsOf(hours []*vigiev1.OpeningHours, date time.Time) []uint32 {
+func rowsOn(hours []*vigiev1.OpeningHours, date time.Time) []*vigiev1.OpeningHours {
 	weekday := uint32((date.Weekday()+6)%7 + 1) // ISO 8601: Monday is 1
-	var minutes []uint32
+	var rows []*vigiev1.OpeningHours
 	for _, row := range hours {
 		if row.GetWeekday() == weekday {
-			minutes = append(minutes, row.GetOpenMinute())
+			rows = append(rows, row)
 		}
 	}
-	return minutes
+	return rows
 }
 
 func (s *schedule) inTemporary(at int64) bool {
@@ -150,13 +147,13 @@ func (w *work) setSchedule(b *vigiev1.ScheduleSet) decided {
 	if !validHours(b.GetHours()) {
 		return refused("bad-hours")
 	}
-	if b.GetCycleMs() < 0 || b.GetFromMs() > b.GetToMs() {
+	if b.GetCycleMs() < 0 || b.GetCycleOpenMs() < 0 || b.GetCycleOpenMs() > b.GetCycleMs() || b.GetFromMs() > b.GetToMs() {
 		return refused("bad-window")
 	}
 	next := w.schedule()
 	if b.GetToMs() == 0 {
 		next.hours, next.none = b.GetHours(), b.GetNone()
-		next.cycle = cycle{period: b.GetCycleMs(), epoch: b.GetCycleEpochMs()}
+		next.cycle = cycle{period: b.GetCycleMs(), epoch: b.GetCycleEpochMs(), open: b.GetCycleOpenMs()}
 		if next.none {
 			next.hours, next.cycle = nil, cycle{}
 		}
@@ -170,7 +167,7 @@ func (w *work) setSchedule(b *vigiev1.ScheduleSet) decided {
 		next.temporary = append(next.temporary, b)
 	}
 	w.cold().schedule = &next
-	w.watchClosure()
+	w.scheduleChanged()
 	return accepted("")
 }
 
@@ -195,7 +192,7 @@ func (w *work) setHoliday(b *vigiev1.HolidaySet) decided {
 		next.holidays = append(next.holidays, b)
 	}
 	w.cold().schedule = &next
-	w.watchClosure()
+	w.scheduleChanged()
 	return accepted("")
 }
 

@@ -72,6 +72,22 @@ type cold struct {
 	open      []*detection
 	timers    []civil
 
+	absences     []absence
+	visits       []*visit
+	reopening    reopening
+	consignes    []consigne
+	contacts     contacts
+	reached      int64
+	zoneFacts    []zoneFact
+	watchedZones []zoneWatch
+	flaps        []flap
+	traces       []trace
+	mains        mains
+	test         *testMode
+	tests        []int64
+	// notConfiguredAt is when something not configured last opened an incident.
+	notConfiguredAt int64
+
 	binding        *binding
 	bindingVersion uint64
 	policyVersion  uint64
@@ -86,7 +102,7 @@ type heardBy struct {
 
 // clone is what a record is applied to; the original stays as it was, for the
 // record that fails and for a snapshot that reads it. What is only ever replaced
-// whole (declaration, schedule, binding) is shared.
+// whole (declaration, zone facts, schedule, test, visits, steps, binding) is shared.
 func (c *cold) clone() *cold {
 	if c == nil {
 		return nil
@@ -104,6 +120,19 @@ func (c *cold) clone() *cold {
 	k.closed = slices.Clone(c.closed)
 	k.timers = slices.Clone(c.timers)
 	k.storm = c.storm.clone()
+	k.absences = slices.Clone(c.absences)
+	k.visits = slices.Clone(c.visits)
+	k.consignes = slices.Clone(c.consignes)
+	k.traces = slices.Clone(c.traces)
+	k.tests = slices.Clone(c.tests)
+	k.watchedZones = slices.Clone(c.watchedZones)
+	for i := range k.watchedZones {
+		k.watchedZones[i].negatives = slices.Clone(k.watchedZones[i].negatives)
+	}
+	k.flaps = slices.Clone(c.flaps)
+	for i := range k.flaps {
+		k.flaps[i].changes = slices.Clone(k.flaps[i].changes)
+	}
 	k.incidents = slices.Clone(c.incidents)
 	for i, inc := range k.incidents {
 		k.incidents[i] = inc.clone()

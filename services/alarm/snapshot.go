@@ -15,7 +15,7 @@ import (
 
 // stateFormat is the newest encoding of the state. Bytes of every format are
 // read for ever; golden ones are kept in testdata.
-const stateFormat uint32 = 1
+const stateFormat uint32 = 2
 
 // pieceBytes is about how long a piece of a snapshot is.
 const pieceBytes = 64 << 10
@@ -57,7 +57,7 @@ func (z *Frozen) Next(c *packed.Coder) (more bool) {
 	packed.Uint(c, &kind)
 	slab := z.slabs[z.slab]
 	start := len(c.Written())
-	w := sitePacker{Coder: c}
+	w := sitePacker{Coder: c, format: stateFormat}
 	for ; z.site < len(slab) && len(c.Written())-start < pieceBytes; z.site++ {
 		w.one(&slab[z.site])
 	}
@@ -83,7 +83,11 @@ func (f *Fold) Restore(c *packed.Coder) error {
 		f.classes.reindex()
 		f.refigure()
 	case pieceSites:
-		w := sitePacker{Coder: c}
+		if f.restoring == 0 {
+			c.Fail("alarm: sites came before the head of the snapshot")
+			break
+		}
+		w := sitePacker{Coder: c, format: f.restoring}
 		var s site
 		for c.Left() > 0 {
 			s = site{}
@@ -122,9 +126,12 @@ func (f *Fold) checkRestored(c *packed.Coder, s *site) {
 func (f *Fold) packHead(c *packed.Coder, sites *uint64) {
 	format := stateFormat
 	packed.Uint(c, &format)
-	if format != stateFormat {
-		c.Fail("alarm: the state has format %d, this program reads %d", format, stateFormat)
+	if format == 0 || format > stateFormat {
+		c.Fail("alarm: the state has format %d, this program reads up to %d", format, stateFormat)
 		return
+	}
+	if c.Reading() {
+		f.restoring = format
 	}
 	packed.Uint(c, sites)
 	packed.List(c, &f.groups.list, c.String)
@@ -165,6 +172,8 @@ func (n *names) reindex() {
 // a byte: times are distances from the site before.
 type sitePacker struct {
 	*packed.Coder
+	// format of the bytes; what came with a newer one is not in older bytes.
+	format     uint32
 	at, heardS int64
 }
 

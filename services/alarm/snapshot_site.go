@@ -5,8 +5,8 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
-// The bytes of what is rarer than heartbeats, format 1. Order and width of
-// fields are the format: a new field comes with a new one. A test fills every
+// The bytes of what is rarer than heartbeats. Order and width of fields are the
+// format: a new field comes with a new one, and older bytes are read without it. A test fills every
 // field of these types and finds the one that was forgotten here.
 
 func (k *cold) pack(w *sitePacker) {
@@ -38,11 +38,11 @@ func (k *cold) pack(w *sitePacker) {
 	packed.List(c, &k.remembered, func(h *heard) { h.pack(c) })
 	packed.List(c, &k.acts, func(a *rememberedAct) { a.pack(c) })
 	k.storm.pack(c)
-	k.closure.pack(c)
-	packed.Pointer(c, &k.schedule, func(s *schedule) { s.pack(c) })
-	packed.List(c, &k.incidents, func(inc **incident) { packed.Pointer(c, inc, func(i *incident) { i.pack(c) }) })
+	k.closure.pack(w)
+	packed.Pointer(c, &k.schedule, func(s *schedule) { s.pack(w) })
+	packed.List(c, &k.incidents, func(inc **incident) { packed.Pointer(c, inc, func(i *incident) { i.pack(w) }) })
 	packed.List(c, &k.closed, c.String)
-	packed.List(c, &k.open, func(d **detection) { packed.Pointer(c, d, func(d *detection) { d.pack(c) }) })
+	packed.List(c, &k.open, func(d **detection) { packed.Pointer(c, d, func(d *detection) { d.pack(w) }) })
 	packed.List(c, &k.timers, func(t *civil) {
 		packed.Int(c, &t.deadline)
 		packed.Uint(c, &t.what)
@@ -54,6 +54,10 @@ func (k *cold) pack(w *sitePacker) {
 	})
 	packed.Uint(c, &k.bindingVersion)
 	packed.Uint(c, &k.policyVersion)
+	if w.format >= 2 {
+		k.packRules(w)
+		k.packHandling(w)
+	}
 }
 
 func (p *point) pack(c *packed.Coder) {
@@ -113,7 +117,8 @@ func (s *storm) pack(c *packed.Coder) {
 	packed.List(c, &s.recent, func(at *int64) { packed.Int(c, at) })
 }
 
-func (l *closure) pack(c *packed.Coder) {
+func (l *closure) pack(w *sitePacker) {
+	c := w.Coder
 	packed.Int(c, &l.status)
 	packed.Int(c, &l.since)
 	c.String(&l.id)
@@ -121,18 +126,26 @@ func (l *closure) pack(c *packed.Coder) {
 	packed.Int(c, &l.to)
 	c.Array(l.event[:])
 	packed.Int(c, &l.lifted)
+	if w.format >= 2 {
+		packed.Int(c, &l.calledBack)
+	}
 }
 
-func (s *schedule) pack(c *packed.Coder) {
+func (s *schedule) pack(w *sitePacker) {
+	c := w.Coder
 	packed.List(c, &s.hours, func(h **vigiev1.OpeningHours) { packed.Message(c, h) })
 	c.Bool(&s.none)
 	packed.Int(c, &s.cycle.period)
 	packed.Int(c, &s.cycle.epoch)
 	packed.List(c, &s.temporary, func(t **vigiev1.ScheduleSet) { packed.Message(c, t) })
 	packed.List(c, &s.holidays, func(h **vigiev1.HolidaySet) { packed.Message(c, h) })
+	if w.format >= 2 {
+		packed.Int(c, &s.cycle.open)
+	}
 }
 
-func (inc *incident) pack(c *packed.Coder) {
+func (inc *incident) pack(w *sitePacker) {
+	c := w.Coder
 	c.String(&inc.id)
 	packed.Uint(c, &inc.group)
 	packed.Uint(c, &inc.clock)
@@ -158,11 +171,21 @@ func (inc *incident) pack(c *packed.Coder) {
 	c.Bool(&inc.storm)
 	packed.List(c, &inc.acts, func(a **vigiev1.IncidentAct) { packed.Message(c, a) })
 	c.Bool(&inc.communication)
-	packed.List(c, &inc.points, func(p *point) { p.pack(c) })
+	packed.List(c, &inc.points, func(p *alarmedPoint) {
+		p.pack(c)
+		if w.format >= 2 {
+			packed.Int(c, &p.class)
+			packed.Int(c, &p.at)
+		}
+	})
 	c.Bool(&inc.negative)
+	if w.format >= 2 {
+		inc.packHandling(c)
+	}
 }
 
-func (d *detection) pack(c *packed.Coder) {
+func (d *detection) pack(w *sitePacker) {
+	c := w.Coder
 	c.Array(d.id[:])
 	packed.Int(c, &d.kind)
 	packed.Uint(c, &d.path)
@@ -178,4 +201,8 @@ func (d *detection) pack(c *packed.Coder) {
 	packed.Int(c, &d.windowMS)
 	packed.Int(c, &d.lastHeard)
 	packed.Uint(c, &d.policy)
+	if w.format >= 2 {
+		packed.List(c, &d.facts, c.String)
+		packed.Int(c, &d.until)
+	}
 }

@@ -58,6 +58,9 @@ func (f *Fold) pathTimer(s *site, p *path) Timer {
 // fireAbsence concludes from silence, or arms again when the path was heard
 // since. Timers are lazy: a heartbeat moves no timer.
 func (f *Fold) fireAbsence(env Env, s *site, t Timer) bool {
+	if t.Kind != timerPathLate && t.Kind != timerPathLost {
+		return f.fireSilence(env, s, t)
+	}
 	p := s.path(t.What)
 	if p == nil || p.due != t.Deadline || f.pathTimer(s, p) != t {
 		return false
@@ -153,7 +156,10 @@ func (w *work) heardByEvent(number uint32, at int64, id ids.ID) {
 
 func (w *work) pathLate(p *path, t Timer) {
 	p.status = pathLate
-	w.openPath(p, vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, t, w.f.interval(w.s, p))
+	w.pathChanged(p)
+	if !w.flapping(p) {
+		w.openPath(p, vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, t.Deadline, w.f.interval(w.s, p))
+	}
 	p.due = w.f.deadline(w.s, p)
 	w.arms = append(w.arms, w.f.pathTimer(w.s, p))
 }
@@ -162,20 +168,30 @@ func (w *work) pathLost(p *path, t Timer) {
 	p.status, p.due = pathLost, 0
 	late := w.s.cold.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, p.number, "")
 	w.closeDetection(late, closedLost)
-	lost := w.openPath(p, vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, t, w.f.interval(w.s, p))
+	lost := w.pathDetection(p, vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, t.Deadline, w.f.interval(w.s, p))
+	if !w.flapping(p) {
+		w.openDetection(lost)
+	}
 	every := true
 	w.s.eachPath(func(o *path) { every = every && (o.status == pathLost || o.status == pathNeverHeard) })
 	if every && !w.cold().commLost {
 		w.communicationLost(lost, t)
 	}
+	w.judgeDegraded()
+	w.mainsTrouble()
+	w.lostAfter(p, every)
 }
 
 // openPath opens a detection of a path that a deadline of its own concluded.
-func (w *work) openPath(p *path, kind vigiev1.DetectionKind, t Timer, interval int64) *detection {
+func (w *work) openPath(p *path, kind vigiev1.DetectionKind, deadline, interval int64) {
+	w.openDetection(w.pathDetection(p, kind, deadline, interval))
+}
+
+func (w *work) pathDetection(p *path, kind vigiev1.DetectionKind, deadline, interval int64) *detection {
 	// A pause of S can give two silences one deadline: when it was heard tells them apart.
 	what := fmt.Sprintf("%d@%d", p.number, p.heardAt)
 	d := &detection{
-		id: ids.DetectionOfTimer(kindName(kind), w.s.number, what, t.Deadline), kind: kind,
+		id: ids.DetectionOfTimer(kindName(kind), w.s.number, what, deadline), kind: kind,
 		path: p.number, intervalMS: interval, lastHeard: p.heardAt,
 	}
 	for _, h := range w.cold().heardBy {
@@ -186,7 +202,7 @@ func (w *work) openPath(p *path, kind vigiev1.DetectionKind, t Timer, interval i
 	if kind == vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST {
 		d.windowMS = w.figures().grace
 	}
-	return w.openDetection(d)
+	return d
 }
 
 // communicationLost concludes for the site and opens an incident: armed or of
@@ -219,6 +235,7 @@ func (w *work) restored(p *path, was uint8, inTime bool) {
 	if c == nil || was == pathNeverHeard {
 		return
 	}
+	w.pathChanged(p)
 	reason := closedRestored
 	if inTime {
 		reason = closedOurDelay
@@ -229,7 +246,11 @@ func (w *work) restored(p *path, was uint8, inTime bool) {
 		c.commLost = false
 		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, ""), reason)
 		w.communicationRestored()
+		w.restoredProtection()
 	}
+	w.judgeDegraded()
+	w.sabotageOver(reason)
+	w.checkReopening()
 }
 
 // stopSupervising drops paths for which keep is false, with what was open on them.
@@ -244,6 +265,8 @@ func (w *work) stopSupervising(keep func(*path) bool, reason string) {
 		w.changed()
 		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, p.number, ""), reason)
 		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, p.number, ""), reason)
+		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING, p.number, ""), reason)
+		w.cancelTimer(timerFlapEnds, p.number)
 	})
 	w.s.first, c.paths = path{}, nil
 	if len(kept) > 0 {
@@ -254,4 +277,6 @@ func (w *work) stopSupervising(keep func(*path) bool, reason string) {
 		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, ""), reason)
 		w.communicationRestored()
 	}
+	w.judgeDegraded()
+	w.sabotageOver(reason)
 }

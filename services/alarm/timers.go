@@ -14,6 +14,24 @@ const (
 	timerWakeUp
 	timerUnknownAccount
 	timerBindingRefused
+	timerSchedule
+	timerLateToClose
+	timerLateToOpen
+	timerNotProtected
+	timerVisitEnds
+	timerEndDue
+	timerConsigne
+	timerUnreached
+	timerReopening
+	timerRunawayEnds
+	timerChatterEnds
+	timerFlapEnds
+	timerMains
+	timerAutonomy
+	timerIdle
+	timerRestoreBy
+	timerTestEnds
+	timerFrequentTests
 )
 
 // civil is a timer of the site on the watermark. The list in the site is the
@@ -106,12 +124,36 @@ func (w *work) advance(t int64) {
 	panic("alarm: more timers of one site were due before one event than maxFirings")
 }
 
+// fire applies a civil timer that is due; ids of what it opens derive from it.
 func (w *work) fire(t civil) {
+	w.due = t.deadline
+	defer func() { w.due = 0 }()
+	if !w.fireIncident(t) {
+		w.fireSite(t)
+	}
+}
+
+// fireIncident applies a timer of an incident, false when it is none.
+func (w *work) fireIncident(t civil) bool {
 	switch t.kind {
 	case timerAnswerLate:
 		w.answerLate(t)
 	case timerAnswerMissed:
 		w.answerMissed(t)
+	case timerWakeUp:
+		w.wakeUp(t)
+	case timerIdle:
+		w.idle(t)
+	case timerRestoreBy:
+		w.restoreOverdue()
+	default:
+		return false
+	}
+	return true
+}
+
+func (w *work) fireSite(t civil) {
+	switch t.kind {
 	case timerStormEnds:
 		w.stormEnds()
 	case timerClosureDetected:
@@ -120,11 +162,33 @@ func (w *work) fire(t civil) {
 		w.closureStarts()
 	case timerClosureEnds:
 		w.closureEnds()
-	case timerWakeUp:
-		w.wakeUp(t)
 	case timerUnknownAccount:
 		w.unknownAccountSilent()
 	case timerBindingRefused:
 		w.bindingRefusalExpires()
+	case timerSchedule:
+		w.scheduledInstant(t)
+	case timerVisitEnds:
+		w.visitEnds()
+	case timerEndDue, timerUnreached:
+		w.judgeClosure()
+	case timerConsigne:
+		w.consignesChanged()
+	case timerRunawayEnds:
+		w.runawayEnds(t)
+	case timerChatterEnds:
+		w.chatterEnds(t)
+	case timerFlapEnds:
+		w.flapEnds(t)
+	case timerMains:
+		w.mainsLost()
+	case timerAutonomy:
+		w.autonomyRuns()
+	case timerTestEnds:
+		w.testEnds(false)
+	case timerFrequentTests:
+		w.judgeFrequentTests()
+	case timerReopening:
+		w.reopeningEnds()
 	}
 }

@@ -11,7 +11,7 @@ import (
 // ("silent"), or the account is bound or the site declared. Nothing silences it.
 const unknownAccountFolds = 24 * hour
 
-func (w *work) unknownAccount(ev *vigiev1.Event) {
+func (w *work) unknownAccount(ev *vigiev1.Event, isAlarm bool) {
 	c := w.cold()
 	if w.s.number < ids.FirstUndeclared || c.binding != nil {
 		return
@@ -27,6 +27,9 @@ func (w *work) unknownAccount(ev *vigiev1.Event) {
 		id: ids.DetectionOfEvent(kindName(kind), w.s.number, ev.GetId()), kind: kind,
 		evidence: []ids.ID{idOf(ev.GetId())}, windowMS: unknownAccountFolds,
 	})
+	if !isAlarm { // An alarm opens its own incident.
+		w.notConfigured(raised{id: idOf(ev.GetId()), at: ev.GetReceivedAtMs()})
+	}
 }
 
 func (w *work) unknownAccountSilent() {

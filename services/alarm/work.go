@@ -21,6 +21,8 @@ type work struct {
 	// at is the time of the change, Unix ms UTC; cause the event, nil for a timer.
 	at    int64
 	cause []byte
+	// due is the deadline of the timer being fired, 0 outside of one.
+	due int64
 
 	outs   []output
 	arms   []Timer

@@ -74,6 +74,7 @@ func (w *work) pointRestored(ev *vigiev1.Event, sig signal) {
 	if len(c.zones) != before {
 		w.changed()
 		w.markRestored(groupOf(sig.class))
+		w.restoredProtection()
 		return
 	}
 	c.restores = appendCapped(c.restores, earlyRestore{
