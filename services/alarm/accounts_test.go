@@ -52,8 +52,8 @@ func TestAccounts(t *testing.T) {
 		}},
 		{"binding ends what stood for the account", "shop", func(a *axis) {
 			a.site = ids.UndeclaredSite(0, "1234")
-			a.poll(1, 0).alarm(flood, "1").claim().call().forget()
-			a.person(bindBody(0, "1234", 7, false)).expect("account 0/1234 is S-7", "closed unknown-account: bound", "accepted")
+			a.poll(1, 0).alarm(flood, "1").restore(flood, "1").close(userError, true).forget()
+			a.person(bindBody(0, "1234", 7, false)).expect("account 0/1234 is S-7", "closed unknown-account: bound", "no site any more", "accepted")
 			a.poll(1, 0).at(10 * day).expect()
 		}},
 		{"a bound account that never stood as a site is not shown as one", "shop", func(a *axis) {
@@ -115,6 +115,7 @@ func TestRetransmission(t *testing.T) {
 			a.alarm(flood, "1")
 			first := a.last
 			a.call().claim().at(4 * minute)
+			a.close(userError, true)
 			a.last = first
 			a.again().forget()
 			a.at(hour + 4*minute - 1).expect()

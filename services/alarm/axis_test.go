@@ -497,6 +497,12 @@ func incidentLine(v *vigiev1.Incident) string {
 	if v.GetStorm() {
 		s += ", storm"
 	}
+	if v.GetLateArrival() {
+		s += ", late arrival"
+	}
+	if v.GetOnTest() {
+		s += ", on test"
+	}
 	return s
 }
 

@@ -3,6 +3,7 @@ package alarm
 import (
 	"slices"
 
+	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
@@ -39,7 +40,7 @@ func (w *work) confirms(r raised) {
 	second := point{r.area, r.zone}
 	for _, first := range inc.points {
 		if first.class == vigiev1.EventClass_EVENT_CLASS_INTRUSION && w.independent(first, second) {
-			w.confirmed(inc, first.point, second)
+			w.confirmed(inc, first, second)
 			return
 		}
 	}
@@ -60,7 +61,7 @@ func (w *work) independent(first alarmedPoint, second point) bool {
 	return first.area != second.area || a.technology != "" && b.technology != "" && a.technology != b.technology
 }
 
-func (w *work) confirmed(inc *incident, first, second point) {
+func (w *work) confirmed(inc *incident, first alarmedPoint, second point) {
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CONFIRMED_ALARM
 	if d := w.cold().detection(kind, 0, inc.id); d != nil {
 		d.prove(idOf(w.cause))
@@ -70,7 +71,7 @@ func (w *work) confirmed(inc *incident, first, second point) {
 	d := w.fresh(kind, inc.id)
 	d.incident, d.area, d.zone, d.windowMS = inc.id, second.area, second.zone, w.figures().confirmation
 	d.facts = []string{"zone-" + first.zone, "zone-" + second.zone}
-	d.evidence = slices.Clone(inc.evidence)
+	d.evidence = []ids.ID{first.event, idOf(w.cause)}
 	w.openDetection(d)
 	inc.class, inc.priority = vigiev1.EventClass_EVENT_CLASS_INTRUSION_CONFIRMED, 1
 	slices.SortStableFunc(inc.steps, func(a, b consigneStep) int { return urgency(a) - urgency(b) })

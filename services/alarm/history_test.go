@@ -34,7 +34,7 @@ func history(t *rapid.T, longest int) []step {
 		class, zone := classes.Draw(t, "class"), strconv.Itoa(rapid.IntRange(1, 8).Draw(t, "zone"))
 		area := strconv.Itoa(rapid.IntRange(0, 2).Draw(t, "area"))
 		user := rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "user")
-		s.do = drawnAct(rapid.IntRange(0, 17).Draw(t, "what"), class, zone, area, user)
+		s.do = drawnAct(rapid.IntRange(0, 31).Draw(t, "what"), class, zone, area, user)
 		out = append(out, s)
 	}
 	return out
@@ -77,13 +77,50 @@ func drawnAct(what int, class vigiev1.EventClass, zone, area, user string) func(
 		return on(func(a *axis) { a.declare("home", 10*minute, hour) })
 	case 16:
 		return on(func(a *axis) { a.release() })
+	case 17, 18:
+		return on(func(a *axis) { a.poll(uint32(len(zone)), 0) })
 	}
-	return on(func(a *axis) { a.poll(uint32(len(zone)), 0) })
+	return on(func(a *axis) { drawnRule(a, what, zone, area, class) })
+}
+
+// drawnRule are the acts and faults of closures, consignes, tests and supervision.
+func drawnRule(a *axis, what int, zone, area string, class vigiev1.EventClass) {
+	switch what {
+	case 19:
+		a.consigne("k"+zone, func(k *vigiev1.ConsigneSet) { k.Permanent = area == "1"; k.Priority = uint32(len(area)) })
+	case 20:
+		a.withdraw("k" + zone)
+	case 21:
+		a.visit("v"+zone, a.now, a.now+2*hour, "3")
+	case 22:
+		a.test(a.now+hour, []string{zone}, class)
+	case 23:
+		a.testOff()
+	case 24:
+		a.mains(true)
+	case 25:
+		a.mains(false)
+	case 26:
+		a.passcode(vigiev1.ContactCalled_PASSCODE_OK)
+	case 27:
+		a.contacts(1, uint32(len(area)))
+	case 28:
+		a.inhibit(zone, false)
+	case 29:
+		a.inhibit(zone, true)
+	case 30:
+		a.reopening("r", a.now, a.now+day)
+	default:
+		a.police(vigiev1.PoliceOrFireCalled_GROUND_UNSPECIFIED)
+	}
 }
 
 // play runs a history; only tells which sites' steps are applied.
 func play(t testingT, steps []step, only func(uint64) bool, duplicates bool) *axis {
 	a := newAxis(t)
+	quick := DefaultPolicy() // What lasts a week by default ends within a day.
+	quick.Classes[0].Tests.FrequentWindowMs = day
+	a.policy(Stamped(quick, 2, 0))
 	sequences, counters := map[uint64]uint32{}, map[uint64]uint64{}
 	now := int64(0)
 	for _, s := range steps {
@@ -289,21 +326,32 @@ func (a *axis) windUpSite(s *site) {
 	if s.cold == nil {
 		return
 	}
-	a.disarm()
+	a.disarm().mains(false)
+	a.test(a.now+hour, nil).testOff()
 	for len(s.cold.zones) > 0 {
 		z := s.cold.zones[0]
 		a.panel(restoreBody(z.class, z.point.area, z.point.zone))
 	}
-	if s.cold.closure.id != "" {
-		a.person(liftBody(s.cold.closure.id))
+	for len(s.cold.inhibited) > 0 {
+		p := s.cold.inhibited[0]
+		a.area = p.area
+		a.inhibit(p.zone, true)
 	}
+	for len(s.cold.consignes) > 0 {
+		a.withdraw(s.cold.consignes[0].id)
+	}
+	a.schedule(&vigiev1.ScheduleSet{None: true})
+	if s.cold.closure.id == "" {
+		a.person(closureBody("end", a.now, 0))
+	}
+	a.person(liftBody(s.cold.closure.id))
 	for len(s.cold.incidents) > 0 {
 		inc := s.cold.incidents[0]
 		a.by(inc.holder)
 		a.person(&vigiev1.Event{Body: &vigiev1.Event_IncidentClosed{IncidentClosed: &vigiev1.IncidentClosed{Incident: inc.id, Outcome: userError, ReasonGiven: true}}})
 	}
 	a.area = ""
-	a.disarm()
+	a.arm(full)
 }
 
 func TestStateIsBounded(t *testing.T) {
@@ -318,15 +366,18 @@ func TestStateIsBounded(t *testing.T) {
 		a.arm(full).poll(uint32(i), 0)
 		a.schedule(&vigiev1.ScheduleSet{FromMs: a.now + i, ToMs: a.now + i + day})
 		a.person(&vigiev1.Event{Body: &vigiev1.Event_HolidaySet{HolidaySet: &vigiev1.HolidaySet{Day: fmt.Sprintf("%04d-01-01", 3000+i)}}})
+		a.consigne(n, func(*vigiev1.ConsigneSet) {}).visit(n, a.now, a.now+hour, "3").test(a.now+hour, []string{n}).mains(i%2 == 0)
 		a.outs, a.seen = a.outs[:0], 0
 	}
 	c := a.fold.sites.find(7).cold
 	for name, l := range map[string][2]int{
 		"areas": {len(c.areas), maxAreas}, "zones": {len(c.zones), maxOpenZones}, "inhibited": {len(c.inhibited), maxInhibited},
 		"early restores": {len(c.restores), maxEarlyRestores}, "remembered": {len(c.remembered), maxRemembered},
-		"acts": {len(c.acts), maxActs}, "paths": {len(c.paths) + 1, maxPaths}, "incidents": {len(c.incidents), 5},
+		"acts": {len(c.acts), maxActs}, "paths": {len(c.paths) + 1, maxPaths}, "incidents": {len(c.incidents), 15},
 		"temporary schedules": {len(c.schedule.temporary), maxTemporary}, "holidays": {len(c.schedule.holidays), maxHolidays},
-		"timers": {len(c.timers), 32}, "detections": {len(c.open), 3*maxPaths + 16},
+		"timers": {len(c.timers), 64}, "detections": {len(c.open), 4*maxPaths + 2*maxZonesWatched + 24},
+		"visits": {len(c.visits), maxVisits}, "consignes": {len(c.consignes), maxConsignes}, "tests": {len(c.tests), maxTests},
+		"watched zones": {len(c.watchedZones), maxZonesWatched}, "absences": {len(c.absences), 3}, "flaps": {len(c.flaps), maxPaths}, "traces": {len(c.traces), 4},
 	} {
 		if l[0] > l[1] {
 			t.Errorf("%d %s are kept, more than %d", l[0], name, l[1])

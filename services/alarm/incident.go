@@ -83,6 +83,7 @@ type alarmedPoint struct {
 	point
 	class vigiev1.EventClass
 	at    int64
+	event ids.ID
 }
 
 // seen finds a point of the incident; nil when it is new.
@@ -176,7 +177,7 @@ func (w *work) openIncident(r raised) {
 		class: r.class, priority: r.priorityAtLeast(),
 		opened: r.at, occurred: r.occurred, lastAlarm: w.at, alarms: 1,
 		storm:  c.storm.open && r.flavour == live,
-		points: []alarmedPoint{{point{r.area, r.zone}, r.class, w.at}},
+		points: []alarmedPoint{{point{r.area, r.zone}, r.class, w.at, r.id}},
 
 		communication: r.class == vigiev1.EventClass_EVENT_CLASS_COMMUNICATION,
 	}
@@ -205,9 +206,9 @@ func (w *work) foldInto(inc *incident, r raised) bool {
 	}
 	inc.priority = min(inc.priority, r.priorityAtLeast())
 	if p := inc.seen(point{r.area, r.zone}); p != nil {
-		p.class, p.at = r.class, w.at
+		p.class, p.at, p.event = r.class, w.at, r.id
 	} else if len(inc.points) < maxIncidentPoints {
-		inc.points = append(inc.points, alarmedPoint{point{r.area, r.zone}, r.class, w.at})
+		inc.points = append(inc.points, alarmedPoint{point{r.area, r.zone}, r.class, w.at, r.id})
 	}
 	w.hidesCall(inc, r.class)
 	if again {

@@ -37,17 +37,14 @@ func TestIncidents(t *testing.T) {
 			}
 		}},
 		{"trade 5: more than 15 min since the previous alarm re-alerts", "shop", func(a *axis) {
-			a.alarm(intrusion, "1").claim().call().forget()
-			a.at(15*minute).alarm(intrusion, "1").forget()
-			a.claim().call().forget()
-			a.at(15*minute+4*minute).alarm(intrusion, "1").expect("incident intrusion claimed, 3 alarms, 1 re-alerts")
-			a.call().at(35 * minute).call().forget()
-			a.at(35*minute+1).alarm(intrusion, "1").expect("incident intrusion claimed, 4 alarms, 2 re-alerts")
+			a.alarm(intrusion, "1").forget()
+			a.at(15*minute).alarm(intrusion, "1").expectIncidents("incident intrusion open, 2 alarms")
+			a.at(30*minute+1).alarm(intrusion, "1").expectIncidents("incident intrusion open, 3 alarms, 1 re-alerts")
 		}},
 		{"trade 5: the last act more than 5 min old re-alerts", "shop", func(a *axis) {
-			a.alarm(intrusion, "1").claim().call().forget()
-			a.at(5*minute).alarm(intrusion, "1").expect("incident intrusion claimed, 2 alarms")
-			a.at(5*minute+1).alarm(intrusion, "1").expect("incident intrusion claimed, 3 alarms, 1 re-alerts")
+			a.alarm(intrusion, "1").call().forget()
+			a.at(5*minute).alarm(intrusion, "1").expectIncidents("incident intrusion open, 2 alarms")
+			a.at(5*minute+1).alarm(intrusion, "1").expectIncidents("incident intrusion open, 3 alarms, 1 re-alerts")
 		}},
 		{"trade 5: an alarm after a negative verification re-alerts", "shop", func(a *axis) {
 			a.alarm(intrusion, "1").claim().verify(negative).forget()
@@ -56,8 +53,8 @@ func TestIncidents(t *testing.T) {
 		{"trade 5: an alarm wakes a parked incident", "shop", func(a *axis) {
 			a.alarm(intrusion, "1").claim().call().park(a.now + 20*minute).forget()
 			a.at(minute).alarm(intrusion, "1").expect("incident intrusion claimed, 2 alarms, 1 re-alerts")
-			a.call().forget()
-			a.at(30 * minute).expect()
+			a.call().release().forget()
+			a.at(30 * minute).expectIncidents()
 		}},
 		{"trade 1: a repeated hold-up always re-alerts", "shop", func(a *axis) {
 			a.alarm(holdUp, "1").at(second).alarm(holdUp, "1").expect("incident life open", "incident life open, 2 alarms, 1 re-alerts")
@@ -181,19 +178,20 @@ func TestActs(t *testing.T) {
 			a.repeat().expect("repeated")
 			a.at(day + 1).forget()
 			a.last = act
-			a.repeat().expect("incident technical-critical claimed", "accepted")
+			a.repeat().expectIncidents("incident technical-critical open, 1 re-alerts")
 		}},
 		{"trade 9: closing needs an outcome", "shop", func(a *axis) {
-			a.alarm(flood, "1").forget()
+			a.alarm(flood, "1").restore(flood, "1").forget()
 			a.close(none, true).expect("refused: outcome-required")
-			a.close(userError, false).expect("incident technical-critical closed", "accepted")
+			a.close(userError, false).expect("incident technical-critical closed, restored", "accepted")
 		}},
 		{"trade 9: closing an intrusion needs a verification or a reason", "shop", func(a *axis) {
-			a.alarm(intrusion, "1").forget()
+			a.alarm(intrusion, "1").restore(intrusion, "1").forget()
 			a.close(userError, false).expect("refused: verification-or-reason-required")
-			a.close(userError, true).expect("incident intrusion closed", "accepted")
-			a.alarm(intrusion, "1").verify(negative).close(userError, false).expect(
-				"incident intrusion open", "incident intrusion verified", "accepted", "incident intrusion closed", "accepted")
+			a.close(userError, true).expect("incident intrusion closed, restored", "accepted")
+			a.alarm(intrusion, "1").restore(intrusion, "1").forget()
+			a.verify(negative).close(userError, false).expect(
+				"incident intrusion verified, restored", "accepted", "incident intrusion closed, restored", "accepted")
 		}},
 		{"trade 9: closing a hold-up needs a verification or a reason", "shop", func(a *axis) {
 			a.alarm(holdUp, "1").forget()
@@ -217,7 +215,7 @@ func TestActs(t *testing.T) {
 		{"a call to the police is recorded whoever holds the incident", "shop", func(a *axis) {
 			a.alarm(holdUp, "1").claim().forget()
 			a.by("bob").person(&vigiev1.Event{Body: &vigiev1.Event_PoliceOrFireCalled{PoliceOrFireCalled: &vigiev1.PoliceOrFireCalled{Incident: a.incident()}}})
-			a.expect("incident life claimed", "accepted")
+			a.expect("opened police-call-without-ground", "incident life claimed", "accepted")
 			acts := a.lastIncident().GetActs()
 			if last := acts[len(acts)-1]; last.GetAct() != "police-or-fire-called" || last.GetBy() != "bob" {
 				a.t.Fatalf("the act is %v", last)
@@ -286,8 +284,8 @@ func TestAnswerClocks(t *testing.T) {
 			a.claim().expect("closed answer-missed: answered", "incident life claimed", "accepted")
 		}},
 		{"trade 9: closing ends the clock", "shop", func(a *axis) {
-			a.alarm(intrusion, "1").at(100 * second).forget()
-			a.close(userError, true).expect("closed answer-late: incident closed", "incident intrusion closed", "accepted")
+			a.alarm(intrusion, "1").restore(intrusion, "1").at(100 * second).forget()
+			a.close(userError, true).expect("closed answer-late: incident closed", "incident intrusion closed, restored", "accepted")
 			a.at(day / 48).expect()
 		}},
 		{"trade 5: a folded alarm never stops a clock", "shop", func(a *axis) {
@@ -296,8 +294,8 @@ func TestAnswerClocks(t *testing.T) {
 		}},
 		{"trade 5: a re-alert of an answered incident starts a new clock", "shop", func(a *axis) {
 			a.alarm(intrusion, "1").claim().call().at(minute).alarm(intrusion, "2").forget()
-			a.at(minute + 90*second).expect("opened answer-late")
-			a.call().expect("closed answer-late: answered", "incident intrusion claimed, 2 alarms, 1 re-alerts", "accepted")
+			a.at(minute+90*second).expect("opened claimed-idle", "opened answer-late")
+			a.call().expect("closed answer-late: answered", "closed claimed-idle: resolved", "incident intrusion claimed, 2 alarms, 1 re-alerts", "accepted")
 		}},
 		{"decision 8: civil timers run during our own outage", "shop", func(a *axis) {
 			a.alarm(holdUp, "1").stop(testGroup)

@@ -29,7 +29,7 @@ func (w *work) protectionOwed(inc *incident, b *vigiev1.IncidentClosed, user str
 	}
 	d := w.fresh(kind, "")
 	d.facts, d.until = append(missing, "owner-"+owner), until
-	d.evidence = slices.Clone(inc.evidence)
+	d.prove(inc.evidence[0])
 	w.openDetection(d)
 	w.setTimer(timerRestoreBy, 0, until)
 }

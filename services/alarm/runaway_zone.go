@@ -24,12 +24,12 @@ func (w *work) verifiedNegative(inc *incident) {
 	inc.negativeAt = w.at
 	for _, p := range inc.points {
 		if p.at > since && p.zone != "" && !neverSuppressed(p.class) {
-			w.runawayCounts(inc, p)
+			w.runawayCounts(p)
 		}
 	}
 }
 
-func (w *work) runawayCounts(inc *incident, p alarmedPoint) {
+func (w *work) runawayCounts(p alarmedPoint) {
 	c, fig := w.cold(), w.figures()
 	z := w.zoneWatched(p.point)
 	z.negatives = slices.DeleteFunc(z.negatives, func(at int64) bool { return w.at-at > fig.slowRunawayWindow })
@@ -59,7 +59,7 @@ func (w *work) runawayCounts(inc *incident, p alarmedPoint) {
 	if c.lastOfArea(p.point) {
 		d.facts, d.until = []string{"last-of-area", "maintenance-request"}, 0
 	}
-	d.evidence = append([]ids.ID{}, inc.evidence...)
+	d.evidence = []ids.ID{p.event, idOf(w.cause)}
 	w.openDetection(d)
 }
 

@@ -176,6 +176,7 @@ func (inc *incident) pack(w *sitePacker) {
 		if w.format >= 2 {
 			packed.Int(c, &p.class)
 			packed.Int(c, &p.at)
+			c.Array(p.event[:])
 		}
 	})
 	c.Bool(&inc.negative)

@@ -233,6 +233,7 @@ func (w *work) restored(p *path, was uint8, inTime bool) {
 	w.changed()
 	c := w.s.cold
 	if c == nil || was == pathNeverHeard {
+		w.checkReopening()
 		return
 	}
 	w.pathChanged(p)

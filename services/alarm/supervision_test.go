@@ -25,7 +25,7 @@ func TestSupervision(t *testing.T) {
 		{"trade 6: heard again ends late, lost and communication lost; the incident is marked restored", "shop", func(a *axis) {
 			a.poll(1, 0).at(2 * hour).forget()
 			a.at(2*hour+minute).poll(1, 0).expect("closed path-lost 1: restored", "closed communication-lost: restored", "incident technical open, restored")
-			a.call().claim().forget()
+			a.close(userError, true).forget()
 			a.at(3*hour + minute).expect("opened path-late 1")
 		}},
 		{"trade 6: a poll inside the interval moves the deadline, without output", "shop", func(a *axis) {
@@ -46,7 +46,7 @@ func TestSupervision(t *testing.T) {
 			a.at(hour/2).poll(1, 0)
 			a.at(hour).expect("opened path-late 2")
 			a.at(hour+1).poll(1, 0).expect()
-			a.at(2*hour).expect("closed path-late 2: lost", "opened path-lost 2")
+			a.at(2*hour).expect("closed path-late 2: lost", "opened path-lost 2", "opened path-degraded")
 			if a.state().GetCommunicationLost() {
 				a.t.Fatalf("communication is lost while path 1 lives")
 			}
@@ -55,9 +55,9 @@ func TestSupervision(t *testing.T) {
 			a.declare("shop", hour, hour)
 			a.poll(1, 0).at(minute).poll(2, 0).forget()
 			a.at(2*hour+minute).expect("opened path-late 1", "opened path-late 2",
-				"closed path-late 1: lost", "opened path-lost 1",
-				"closed path-late 2: lost", "opened path-lost 2", "opened communication-lost", "incident technical open")
-			a.at(2*hour+2*minute).poll(2, 0).expect("closed path-lost 2: restored", "closed communication-lost: restored", "incident technical open, restored")
+				"closed path-late 1: lost", "opened path-lost 1", "opened path-degraded",
+				"closed path-late 2: lost", "opened path-lost 2", "opened communication-lost", "closed path-degraded: lost", "incident technical open")
+			a.at(2*hour+2*minute).poll(2, 0).expect("closed path-lost 2: restored", "closed communication-lost: restored", "opened path-degraded", "incident technical open, restored")
 		}},
 		{"decision 8: during our own outage nothing is missed", "shop", func(a *axis) {
 			a.poll(1, 0).at(minute).stop(testGroup)
