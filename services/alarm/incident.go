@@ -226,6 +226,9 @@ func (w *work) realerts(inc *incident, r raised) bool {
 		return true
 	}
 	fig := w.figures()
+	if fig.answers[r.clock].missed < fig.answers[inc.clock].missed {
+		return true // It must be answered sooner than what is open.
+	}
 	newPoint := inc.seen(point{r.area, r.zone}) == nil && len(inc.points) < maxIncidentPoints
 	return newPoint && !w.cold().storm.open ||
 		inc.parkedUntil != 0 || inc.negative || inc.areaMoved ||

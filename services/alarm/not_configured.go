@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
@@ -51,6 +52,7 @@ func (w *work) notConfigured(r raised) {
 		return
 	}
 	c.notConfiguredAt = w.at
+	r.id = ids.DetectionOfEvent("not-configured", w.s.number, r.id[:]) // The alarm itself has an incident by its own id.
 	r.class = vigiev1.EventClass_EVENT_CLASS_NOT_CONFIGURED
 	r.grouped, r.group, r.clock = true, groupNotConfigured, uint8(groupTechnical)
 	w.raise(r)
