@@ -225,11 +225,13 @@ type SiteDeclared struct {
 	Areas    []string        `protobuf:"bytes,6,rep,name=areas,proto3" json:"areas,omitempty"`
 	Groups   []string        `protobuf:"bytes,7,rep,name=groups,proto3" json:"groups,omitempty"`
 	// "normal" or "high" (bank, jeweller, armourer).
-	Risk          string `protobuf:"bytes,8,opt,name=risk,proto3" json:"risk,omitempty"`
-	Installer     string `protobuf:"bytes,9,opt,name=installer,proto3" json:"installer,omitempty"`
-	PanelModel    string `protobuf:"bytes,10,opt,name=panel_model,json=panelModel,proto3" json:"panel_model,omitempty"`
-	Carrier       string `protobuf:"bytes,11,opt,name=carrier,proto3" json:"carrier,omitempty"`
-	Region        string `protobuf:"bytes,12,opt,name=region,proto3" json:"region,omitempty"`
+	Risk       string `protobuf:"bytes,8,opt,name=risk,proto3" json:"risk,omitempty"`
+	Installer  string `protobuf:"bytes,9,opt,name=installer,proto3" json:"installer,omitempty"`
+	PanelModel string `protobuf:"bytes,10,opt,name=panel_model,json=panelModel,proto3" json:"panel_model,omitempty"`
+	Carrier    string `protobuf:"bytes,11,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	Region     string `protobuf:"bytes,12,opt,name=region,proto3" json:"region,omitempty"`
+	// How often a cyclic test must come, ms; 0: by policy, once one has come.
+	CyclicTestMs  int64 `protobuf:"varint,13,opt,name=cyclic_test_ms,json=cyclicTestMs,proto3" json:"cyclic_test_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -346,6 +348,13 @@ func (x *SiteDeclared) GetRegion() string {
 		return x.Region
 	}
 	return ""
+}
+
+func (x *SiteDeclared) GetCyclicTestMs() int64 {
+	if x != nil {
+		return x.CyclicTestMs
+	}
+	return 0
 }
 
 // PathDeclared is one supervised path of a site's alarm transmission system.
@@ -1463,7 +1472,7 @@ const file_vigie_v1_event_site_proto_rawDesc = "" +
 	"\fSTAGE_TESTED\x10\x04\x12\x14\n" +
 	"\x10STAGE_IN_SERVICE\x10\x05\x12\x13\n" +
 	"\x0fSTAGE_SUSPENDED\x10\x06\x12\x12\n" +
-	"\x0eSTAGE_RESIGNED\x10\a\"\xef\x02\n" +
+	"\x0eSTAGE_RESIGNED\x10\a\"\x95\x03\n" +
 	"\fSiteDeclared\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12\x1d\n" +
 	"\n" +
@@ -1479,7 +1488,8 @@ const file_vigie_v1_event_site_proto_rawDesc = "" +
 	" \x01(\tR\n" +
 	"panelModel\x12\x18\n" +
 	"\acarrier\x18\v \x01(\tR\acarrier\x12\x16\n" +
-	"\x06region\x18\f \x01(\tR\x06region\"~\n" +
+	"\x06region\x18\f \x01(\tR\x06region\x12$\n" +
+	"\x0ecyclic_test_ms\x18\r \x01(\x03R\fcyclicTestMs\"~\n" +
 	"\fPathDeclared\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\rR\x04path\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n" +

@@ -121,6 +121,7 @@ type ClassPolicy struct {
 	Verification       *VerificationPolicy `protobuf:"bytes,12,opt,name=verification,proto3" json:"verification,omitempty"`
 	Handling           *HandlingPolicy     `protobuf:"bytes,13,opt,name=handling,proto3" json:"handling,omitempty"`
 	Tests              *TestPolicy         `protobuf:"bytes,14,opt,name=tests,proto3" json:"tests,omitempty"`
+	Onboarding         *OnboardingPolicy   `protobuf:"bytes,15,opt,name=onboarding,proto3" json:"onboarding,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -253,6 +254,13 @@ func (x *ClassPolicy) GetTests() *TestPolicy {
 	return nil
 }
 
+func (x *ClassPolicy) GetOnboarding() *OnboardingPolicy {
+	if x != nil {
+		return x.Onboarding
+	}
+	return nil
+}
+
 type SupervisionPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Interval of a path for which none was agreed, ms.
@@ -264,8 +272,11 @@ type SupervisionPolicy struct {
 	FlapWindowMs int64  `protobuf:"varint,4,opt,name=flap_window_ms,json=flapWindowMs,proto3" json:"flap_window_ms,omitempty"`
 	// What came this long before a silence makes it a suspected sabotage, ms.
 	SabotageWindowMs int64 `protobuf:"varint,5,opt,name=sabotage_window_ms,json=sabotageWindowMs,proto3" json:"sabotage_window_ms,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The cyclic test is an obligation of its own: its interval, and the grace, ms.
+	CyclicTestMs      int64 `protobuf:"varint,6,opt,name=cyclic_test_ms,json=cyclicTestMs,proto3" json:"cyclic_test_ms,omitempty"`
+	CyclicTestGraceMs int64 `protobuf:"varint,7,opt,name=cyclic_test_grace_ms,json=cyclicTestGraceMs,proto3" json:"cyclic_test_grace_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *SupervisionPolicy) Reset() {
@@ -329,6 +340,20 @@ func (x *SupervisionPolicy) GetFlapWindowMs() int64 {
 func (x *SupervisionPolicy) GetSabotageWindowMs() int64 {
 	if x != nil {
 		return x.SabotageWindowMs
+	}
+	return 0
+}
+
+func (x *SupervisionPolicy) GetCyclicTestMs() int64 {
+	if x != nil {
+		return x.CyclicTestMs
+	}
+	return 0
+}
+
+func (x *SupervisionPolicy) GetCyclicTestGraceMs() int64 {
+	if x != nil {
+		return x.CyclicTestGraceMs
 	}
 	return 0
 }
@@ -980,8 +1005,10 @@ type HandlingPolicy struct {
 	// Cancelled by a known code within auto_close_within_ms, an intrusion closes.
 	AutoClose         bool  `protobuf:"varint,5,opt,name=auto_close,json=autoClose,proto3" json:"auto_close,omitempty"`
 	AutoCloseWithinMs int64 `protobuf:"varint,6,opt,name=auto_close_within_ms,json=autoCloseWithinMs,proto3" json:"auto_close_within_ms,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// A guard who was asked for is late after this, ms.
+	GuardMs       int64 `protobuf:"varint,7,opt,name=guard_ms,json=guardMs,proto3" json:"guard_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HandlingPolicy) Reset() {
@@ -1052,6 +1079,13 @@ func (x *HandlingPolicy) GetAutoClose() bool {
 func (x *HandlingPolicy) GetAutoCloseWithinMs() int64 {
 	if x != nil {
 		return x.AutoCloseWithinMs
+	}
+	return 0
+}
+
+func (x *HandlingPolicy) GetGuardMs() int64 {
+	if x != nil {
+		return x.GuardMs
 	}
 	return 0
 }
@@ -1188,6 +1222,76 @@ func (x *AnswerPolicy) GetMissedMs() int64 {
 	return 0
 }
 
+// OnboardingPolicy is how long a connection may stand at a stage, ms; from the
+// planned day where that is later.
+type OnboardingPolicy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	RequestedMs   int64                  `protobuf:"varint,1,opt,name=requested_ms,json=requestedMs,proto3" json:"requested_ms,omitempty"`
+	ScheduledMs   int64                  `protobuf:"varint,2,opt,name=scheduled_ms,json=scheduledMs,proto3" json:"scheduled_ms,omitempty"`
+	InstalledMs   int64                  `protobuf:"varint,3,opt,name=installed_ms,json=installedMs,proto3" json:"installed_ms,omitempty"`
+	TestedMs      int64                  `protobuf:"varint,4,opt,name=tested_ms,json=testedMs,proto3" json:"tested_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OnboardingPolicy) Reset() {
+	*x = OnboardingPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OnboardingPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OnboardingPolicy) ProtoMessage() {}
+
+func (x *OnboardingPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OnboardingPolicy.ProtoReflect.Descriptor instead.
+func (*OnboardingPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *OnboardingPolicy) GetRequestedMs() int64 {
+	if x != nil {
+		return x.RequestedMs
+	}
+	return 0
+}
+
+func (x *OnboardingPolicy) GetScheduledMs() int64 {
+	if x != nil {
+		return x.ScheduledMs
+	}
+	return 0
+}
+
+func (x *OnboardingPolicy) GetInstalledMs() int64 {
+	if x != nil {
+		return x.InstalledMs
+	}
+	return 0
+}
+
+func (x *OnboardingPolicy) GetTestedMs() int64 {
+	if x != nil {
+		return x.TestedMs
+	}
+	return 0
+}
+
 var File_vigie_v1_policy_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_policy_proto_rawDesc = "" +
@@ -1198,7 +1302,7 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\fcontent_hash\x18\x02 \x01(\fR\vcontentHash\x12\x13\n" +
 	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06author\x18\x04 \x01(\tR\x06author\x12/\n" +
-	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\xcc\x05\n" +
+	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\x88\x06\n" +
 	"\vClassPolicy\x12\x1d\n" +
 	"\n" +
 	"site_class\x18\x01 \x01(\tR\tsiteClass\x12=\n" +
@@ -1215,13 +1319,18 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\x05power\x18\v \x01(\v2\x15.vigie.v1.PowerPolicyR\x05power\x12@\n" +
 	"\fverification\x18\f \x01(\v2\x1c.vigie.v1.VerificationPolicyR\fverification\x124\n" +
 	"\bhandling\x18\r \x01(\v2\x18.vigie.v1.HandlingPolicyR\bhandling\x12*\n" +
-	"\x05tests\x18\x0e \x01(\v2\x14.vigie.v1.TestPolicyR\x05tests\"\xd5\x01\n" +
+	"\x05tests\x18\x0e \x01(\v2\x14.vigie.v1.TestPolicyR\x05tests\x12:\n" +
+	"\n" +
+	"onboarding\x18\x0f \x01(\v2\x1a.vigie.v1.OnboardingPolicyR\n" +
+	"onboarding\"\xac\x02\n" +
 	"\x11SupervisionPolicy\x12.\n" +
 	"\x13default_interval_ms\x18\x01 \x01(\x03R\x11defaultIntervalMs\x12\x19\n" +
 	"\bgrace_ms\x18\x02 \x01(\x03R\agraceMs\x12!\n" +
 	"\fflap_changes\x18\x03 \x01(\rR\vflapChanges\x12$\n" +
 	"\x0eflap_window_ms\x18\x04 \x01(\x03R\fflapWindowMs\x12,\n" +
-	"\x12sabotage_window_ms\x18\x05 \x01(\x03R\x10sabotageWindowMs\"\x85\x01\n" +
+	"\x12sabotage_window_ms\x18\x05 \x01(\x03R\x10sabotageWindowMs\x12$\n" +
+	"\x0ecyclic_test_ms\x18\x06 \x01(\x03R\fcyclicTestMs\x12/\n" +
+	"\x14cyclic_test_grace_ms\x18\a \x01(\x03R\x11cyclicTestGraceMs\"\x85\x01\n" +
 	"\vStormPolicy\x12\x16\n" +
 	"\x06alarms\x18\x01 \x01(\rR\x06alarms\x12\x1b\n" +
 	"\twindow_ms\x18\x02 \x01(\x03R\bwindowMs\x12\x1d\n" +
@@ -1279,7 +1388,7 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\ftask_percent\x18\x06 \x01(\rR\vtaskPercent\"p\n" +
 	"\x12VerificationPolicy\x124\n" +
 	"\x16confirmation_window_ms\x18\x01 \x01(\x03R\x14confirmationWindowMs\x12$\n" +
-	"\x0eentry_delay_ms\x18\x02 \x01(\x03R\fentryDelayMs\"\xf9\x01\n" +
+	"\x0eentry_delay_ms\x18\x02 \x01(\x03R\fentryDelayMs\"\x94\x02\n" +
 	"\x0eHandlingPolicy\x12 \n" +
 	"\fidle_life_ms\x18\x01 \x01(\x03R\n" +
 	"idleLifeMs\x12*\n" +
@@ -1289,7 +1398,8 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"restore_ms\x18\x04 \x01(\x03R\trestoreMs\x12\x1d\n" +
 	"\n" +
 	"auto_close\x18\x05 \x01(\bR\tautoClose\x12/\n" +
-	"\x14auto_close_within_ms\x18\x06 \x01(\x03R\x11autoCloseWithinMs\"\x94\x01\n" +
+	"\x14auto_close_within_ms\x18\x06 \x01(\x03R\x11autoCloseWithinMs\x12\x19\n" +
+	"\bguard_ms\x18\a \x01(\x03R\aguardMs\"\x94\x01\n" +
 	"\n" +
 	"TestPolicy\x12\x1d\n" +
 	"\n" +
@@ -1303,7 +1413,12 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"classGroup\x12\x1c\n" +
 	"\n" +
 	"at_risk_ms\x18\x02 \x01(\x03R\batRiskMs\x12\x1b\n" +
-	"\tmissed_ms\x18\x03 \x01(\x03R\bmissedMsB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
+	"\tmissed_ms\x18\x03 \x01(\x03R\bmissedMs\"\x98\x01\n" +
+	"\x10OnboardingPolicy\x12!\n" +
+	"\frequested_ms\x18\x01 \x01(\x03R\vrequestedMs\x12!\n" +
+	"\fscheduled_ms\x18\x02 \x01(\x03R\vscheduledMs\x12!\n" +
+	"\finstalled_ms\x18\x03 \x01(\x03R\vinstalledMs\x12\x1b\n" +
+	"\ttested_ms\x18\x04 \x01(\x03R\btestedMsB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
 
 var (
 	file_vigie_v1_policy_proto_rawDescOnce sync.Once
@@ -1317,7 +1432,7 @@ func file_vigie_v1_policy_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_policy_proto_rawDescData
 }
 
-var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_vigie_v1_policy_proto_goTypes = []any{
 	(*Policy)(nil),             // 0: vigie.v1.Policy
 	(*ClassPolicy)(nil),        // 1: vigie.v1.ClassPolicy
@@ -1333,6 +1448,7 @@ var file_vigie_v1_policy_proto_goTypes = []any{
 	(*HandlingPolicy)(nil),     // 11: vigie.v1.HandlingPolicy
 	(*TestPolicy)(nil),         // 12: vigie.v1.TestPolicy
 	(*AnswerPolicy)(nil),       // 13: vigie.v1.AnswerPolicy
+	(*OnboardingPolicy)(nil),   // 14: vigie.v1.OnboardingPolicy
 }
 var file_vigie_v1_policy_proto_depIdxs = []int32{
 	1,  // 0: vigie.v1.Policy.classes:type_name -> vigie.v1.ClassPolicy
@@ -1348,11 +1464,12 @@ var file_vigie_v1_policy_proto_depIdxs = []int32{
 	10, // 10: vigie.v1.ClassPolicy.verification:type_name -> vigie.v1.VerificationPolicy
 	11, // 11: vigie.v1.ClassPolicy.handling:type_name -> vigie.v1.HandlingPolicy
 	12, // 12: vigie.v1.ClassPolicy.tests:type_name -> vigie.v1.TestPolicy
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	14, // 13: vigie.v1.ClassPolicy.onboarding:type_name -> vigie.v1.OnboardingPolicy
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_policy_proto_init() }
@@ -1366,7 +1483,7 @@ func file_vigie_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_policy_proto_rawDesc), len(file_vigie_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -67,5 +67,7 @@ func (w *work) silence(t Timer) {
 		w.lateToOpen()
 	case timerNotProtected:
 		w.notProtected()
+	case timerTestMissed:
+		w.testMissed()
 	}
 }

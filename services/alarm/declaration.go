@@ -31,6 +31,7 @@ func (w *work) declare(b *vigiev1.SiteDeclared) decided {
 	c.zoneFacts = factsOf(b.GetZones())
 	w.declarePaths(b.GetPaths())
 	w.judgeIntervals(b.GetPaths())
+	w.declareCyclicTest(b.GetCyclicTestMs())
 	w.unknownAccountKnown(closedDeclared)
 	w.watchClosure()
 	w.watchSchedule()
@@ -61,6 +62,9 @@ func (w *work) checkDeclaration(b *vigiev1.SiteDeclared) string {
 		return "too-many-areas"
 	case b.GetTimeZone() != "" && w.f.zones.zone(b.GetTimeZone()) == nil:
 		return "unknown-time-zone"
+	}
+	if b.GetCyclicTestMs() < 0 || b.GetCyclicTestMs() > maxIntervalMS {
+		return "bad-interval"
 	}
 	seen := map[uint32]bool{}
 	for _, p := range b.GetPaths() {
@@ -104,16 +108,6 @@ func (w *work) declarePaths(declared []*vigiev1.PathDeclared) {
 		}
 	}
 	w.s.eachPath(w.rearm)
-}
-
-func (w *work) moveStage(b *vigiev1.ConnectionStage) decided {
-	if b.GetStage() == vigiev1.ConnectionStage_STAGE_UNSPECIFIED {
-		return refused("stage-required")
-	}
-	w.cold().stage = b.GetStage()
-	w.watchSchedule()
-	w.putDirectory(w.declaration())
-	return accepted("")
 }
 
 // declaration is what the site was declared to be; nil when it was not.

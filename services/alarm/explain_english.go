@@ -120,6 +120,15 @@ var english = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_TEST_INCOMPLETE: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("The test of %s ended and these zones sent nothing: %s", site, factsIn(d, nil))
 	},
+	vigiev1.DetectionKind_DETECTION_KIND_TEST_MISSED: func(d *vigiev1.Detection, site string) string {
+		return fmt.Sprintf("No cyclic test came from %s for %s and a further %s", site, span(d.GetIntervalMs()), span(d.GetWindowMs()))
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_GUARD_LATE: func(d *vigiev1.Detection, _ string) string {
+		return fmt.Sprintf("The guard requested for incident %s has not arrived within %s", d.GetIncident(), span(d.GetWindowMs()))
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_ONBOARDING_STUCK: func(d *vigiev1.Detection, site string) string {
+		return fmt.Sprintf("The connection of %s has been %s for %s", site, factsIn(d, englishFacts), span(d.GetWindowMs()))
+	},
 }
 
 func closedEnglish(d *vigiev1.Detection, site string) string {
@@ -131,6 +140,7 @@ func closedEnglish(d *vigiev1.Detection, site string) string {
 
 // englishFacts are the words of Detection.facts.
 var englishFacts = map[string]string{
+	"requested": "requested", "scheduled": "scheduled", "installed": "installed", "tested": "tested",
 	"area":                "area",
 	"zone":                "zone",
 	"path":                "path",

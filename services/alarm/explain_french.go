@@ -120,6 +120,15 @@ var french = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_TEST_INCOMPLETE: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("Essai de %s terminé sans signal de ces zones : %s", site, factsIn(d, nil))
 	},
+	vigiev1.DetectionKind_DETECTION_KIND_TEST_MISSED: func(d *vigiev1.Detection, site string) string {
+		return fmt.Sprintf("Aucun test cyclique reçu de %s pendant %s, ni %s de plus", site, span(d.GetIntervalMs()), span(d.GetWindowMs()))
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_GUARD_LATE: func(d *vigiev1.Detection, _ string) string {
+		return fmt.Sprintf("L'agent demandé pour l'incident %s n'est pas arrivé en %s", d.GetIncident(), span(d.GetWindowMs()))
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_ONBOARDING_STUCK: func(d *vigiev1.Detection, site string) string {
+		return fmt.Sprintf("Le raccordement de %s est %s depuis %s", site, factsIn(d, frenchFacts), span(d.GetWindowMs()))
+	},
 }
 
 func closedFrench(d *vigiev1.Detection, site string) string {
@@ -131,6 +140,7 @@ func closedFrench(d *vigiev1.Detection, site string) string {
 
 // frenchFacts are the words of Detection.facts.
 var frenchFacts = map[string]string{
+	"requested": "demandé", "scheduled": "planifié", "installed": "installé", "tested": "essayé",
 	"area":                "secteur",
 	"zone":                "zone",
 	"path":                "voie",

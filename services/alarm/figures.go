@@ -53,6 +53,10 @@ type figures struct {
 	autoClose                              bool
 	autoCloseWithin                        int64
 
+	cyclicTest, cyclicTestGrace int64
+	guardLate                   int64
+	onboarding                  [4]int64
+
 	testFor, testLongest int64
 	frequentTests        uint32
 	frequentTestsWindow  int64
@@ -163,6 +167,12 @@ func (f *figures) laySite(c *vigiev1.ClassPolicy) {
 	over(&f.flapChanges, min(c.GetSupervision().GetFlapChanges(), maxFlapChanges))
 	over(&f.flapWindow, c.GetSupervision().GetFlapWindowMs())
 	over(&f.sabotageWindow, c.GetSupervision().GetSabotageWindowMs())
+	over(&f.cyclicTest, c.GetSupervision().GetCyclicTestMs())
+	over(&f.cyclicTestGrace, c.GetSupervision().GetCyclicTestGraceMs())
+	over(&f.onboarding[0], c.GetOnboarding().GetRequestedMs())
+	over(&f.onboarding[1], c.GetOnboarding().GetScheduledMs())
+	over(&f.onboarding[2], c.GetOnboarding().GetInstalledMs())
+	over(&f.onboarding[3], c.GetOnboarding().GetTestedMs())
 	over(&f.notProtected, c.GetClosure().GetNotProtectedMs())
 	over(&f.afterVisit, c.GetClosure().GetAfterVisitMs())
 	over(&f.longestVisit, c.GetClosure().GetLongestVisitMs())
@@ -207,6 +217,7 @@ func (f *figures) layIncidents(c *vigiev1.ClassPolicy) {
 	over(&f.restoreWithin, c.GetHandling().GetRestoreMs())
 	f.autoClose = f.autoClose || c.GetHandling().GetAutoClose()
 	over(&f.autoCloseWithin, c.GetHandling().GetAutoCloseWithinMs())
+	over(&f.guardLate, c.GetHandling().GetGuardMs())
 	over(&f.testFor, c.GetTests().GetDefaultMs())
 	over(&f.testLongest, c.GetTests().GetLongestMs())
 	over(&f.frequentTests, min(c.GetTests().GetFrequent(), maxTests-1))

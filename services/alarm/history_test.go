@@ -354,6 +354,38 @@ func (a *axis) windUpSite(s *site) {
 	a.arm(full)
 }
 
+// Whatever happened before, a class that is never suppressed is heard within the
+// record that brings it: an incident opens or alerts again. Only a test that names
+// class and zone keeps it visible without a clock; none does here.
+func TestNeverSuppressedIsAlwaysHeard(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		a := play(t, history(t, 40), all, true)
+		a.site, a.area = 7, ""
+		a.n, a.sequence = a.n+1_000_000, a.sequence+3000
+		class := rapid.SampledFrom([]vigiev1.EventClass{holdUp, fire, tamper, vigiev1.EventClass_EVENT_CLASS_JAMMING, vigiev1.EventClass_EVENT_CLASS_LONE_WORKER}).Draw(t, "heard")
+		before := map[string]uint32{}
+		for _, o := range a.outs {
+			if inc, is := o.value.(*vigiev1.Incident); is {
+				before[inc.GetId()] = inc.GetReAlerts()
+			}
+		}
+		a.forget()
+		a.alarm(class, "untested")
+		for _, o := range a.outs[a.seen:] {
+			inc, is := o.value.(*vigiev1.Incident)
+			if !is || inc.GetClassGroup() != groupOf(class).String() || inc.GetOnTest() {
+				continue
+			}
+			if n, open := before[inc.GetId()]; !o.urgent || open && inc.GetReAlerts() <= n {
+				t.Fatalf("it does not alert: %v", inc)
+			}
+			return
+		}
+		t.Fatal("nobody hears it")
+	})
+}
+
 func TestStateIsBounded(t *testing.T) {
 	t.Parallel()
 	a := newAxis(t)

@@ -113,7 +113,11 @@ func (w *work) onIncident(inc *incident, ev *vigiev1.Event, user string) decided
 		return accepted("")
 	case *vigiev1.Event_ConsigneApplied:
 		w.consigneApplied(inc, b.ConsigneApplied)
-	case *vigiev1.Event_GuardStep, *vigiev1.Event_InstallerContacted, *vigiev1.Event_CustomerDecision:
+	case *vigiev1.Event_GuardStep:
+		w.record(inc, ev, user, true)
+		w.guardStepped(inc, b.GuardStep)
+		return accepted("")
+	case *vigiev1.Event_InstallerContacted, *vigiev1.Event_CustomerDecision:
 		w.record(inc, ev, user, true)
 		return accepted("")
 	}
@@ -284,6 +288,7 @@ func (w *work) endIncident(inc *incident) {
 	w.stopAnswerClock(inc, closedIncident)
 	w.cancelTimer(timerIdle, inc.what())
 	w.cancelTimer(timerWakeUp, inc.what())
+	w.cancelTimer(timerGuard, inc.what())
 	for _, kind := range ofIncidents {
 		w.closeDetection(c.detection(kind, 0, inc.id), closedIncident)
 	}
@@ -297,6 +302,7 @@ func (w *work) endIncident(inc *incident) {
 var ofIncidents = []vigiev1.DetectionKind{
 	vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_CHANGED, vigiev1.DetectionKind_DETECTION_KIND_CONFIRMED_ALARM,
 	vigiev1.DetectionKind_DETECTION_KIND_CLAIMED_IDLE, vigiev1.DetectionKind_DETECTION_KIND_POLICE_CALL_WITHOUT_GROUND,
+	vigiev1.DetectionKind_DETECTION_KIND_GUARD_LATE,
 }
 
 // actName names an act in the incident's history.

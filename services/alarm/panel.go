@@ -64,6 +64,10 @@ func (w *work) panelState(ev *vigiev1.Event) {
 	switch b := ev.GetBody().(type) {
 	case *vigiev1.Event_AlarmRestored:
 		w.pointRestored(ev, signalOf(b.AlarmRestored.GetSignal()))
+	case *vigiev1.Event_TestReceived:
+		if b.TestReceived.GetPeriodic() {
+			w.cyclicTestCame(ev)
+		}
 	case *vigiev1.Event_FaultRaised:
 		if b.FaultRaised.GetSignal().GetClass() == vigiev1.EventClass_EVENT_CLASS_MAINS {
 			w.mainsFault()

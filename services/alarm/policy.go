@@ -32,7 +32,7 @@ func DefaultPolicy() *vigiev1.Policy {
 	storm := func(alarms uint32) *vigiev1.StormPolicy { return &vigiev1.StormPolicy{Alarms: alarms} }
 	return Stamped(&vigiev1.Policy{Author: "vigie", Classes: []*vigiev1.ClassPolicy{
 		{
-			Supervision:        &vigiev1.SupervisionPolicy{DefaultIntervalMs: 24 * hour, GraceMs: hour, FlapChanges: 4, FlapWindowMs: hour, SabotageWindowMs: 30 * minute},
+			Supervision:        &vigiev1.SupervisionPolicy{DefaultIntervalMs: 24 * hour, GraceMs: hour, FlapChanges: 4, FlapWindowMs: hour, SabotageWindowMs: 30 * minute, CyclicTestMs: 24 * hour, CyclicTestGraceMs: hour},
 			Storm:              &vigiev1.StormPolicy{Alarms: 6, WindowMs: 10 * minute, EndAlarms: 2, EndWindowMs: 20 * minute},
 			Closure:            defaultClosure(),
 			Schedule:           &vigiev1.SchedulePolicy{LateToCloseMs: 30 * minute, LateToOpenMs: 15 * minute, LateToOpenHighRiskMs: 5 * minute, EarlyOpeningMs: 30 * minute, OutsideHoursMs: 2 * hour},
@@ -41,8 +41,9 @@ func DefaultPolicy() *vigiev1.Policy {
 			Zones:              defaultZones(),
 			Power:              defaultPower(),
 			Verification:       &vigiev1.VerificationPolicy{ConfirmationWindowMs: 30 * minute, EntryDelayMs: minute},
-			Handling:           &vigiev1.HandlingPolicy{IdleLifeMs: minute, IdleIntrusionMs: 2 * minute, IdleTechnicalMs: 10 * minute, RestoreMs: 24 * hour, AutoCloseWithinMs: 90 * second},
+			Handling:           &vigiev1.HandlingPolicy{IdleLifeMs: minute, IdleIntrusionMs: 2 * minute, IdleTechnicalMs: 10 * minute, RestoreMs: 24 * hour, AutoCloseWithinMs: 90 * second, GuardMs: 30 * minute},
 			Tests:              &vigiev1.TestPolicy{DefaultMs: 2 * hour, LongestMs: 8 * hour, Frequent: 3, FrequentWindowMs: 7 * day},
+			Onboarding:         &vigiev1.OnboardingPolicy{RequestedMs: 5 * day, ScheduledMs: 2 * day, InstalledMs: 2 * day, TestedMs: 2 * day},
 			HeardAgainWindowMs: 5 * minute,
 			Answers: []*vigiev1.AnswerPolicy{
 				{ClassGroup: AnswersLife, AtRiskMs: 30 * second, MissedMs: 60 * second},
@@ -58,6 +59,7 @@ func DefaultPolicy() *vigiev1.Policy {
 		{SiteClass: "home", Storm: storm(4), Closure: &vigiev1.ClosurePolicy{MissedOpenings: 2}},
 		{SiteClass: "shop", Storm: storm(6)},
 		{SiteClass: "large", Storm: storm(15)},
+		{SiteClass: "fire", Supervision: &vigiev1.SupervisionPolicy{CyclicTestMs: 10 * minute, CyclicTestGraceMs: minute}},
 	}}, 1, 0)
 }
 

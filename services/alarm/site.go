@@ -85,6 +85,9 @@ type cold struct {
 	mains        mains
 	test         *testMode
 	tests        []int64
+	// cyclicTestMS as declared, 0 by policy; testedAt the last cyclic test.
+	cyclicTestMS, testedAt int64
+	stageSince             int64
 	// notConfiguredAt is when something not configured last opened an incident.
 	notConfiguredAt int64
 

@@ -53,6 +53,9 @@ func (k *cold) packHandling(w *sitePacker) {
 	packed.Pointer(c, &k.test, func(t *testMode) { t.pack(c) })
 	packed.List(c, &k.tests, func(at *int64) { packed.Int(c, at) })
 	packed.Int(c, &k.notConfiguredAt)
+	packed.Int(c, &k.cyclicTestMS)
+	packed.Int(c, &k.testedAt)
+	packed.Int(c, &k.stageSince)
 }
 
 func (v *visit) pack(c *packed.Coder) {

@@ -32,6 +32,9 @@ const (
 	timerRestoreBy
 	timerTestEnds
 	timerFrequentTests
+	timerTestMissed
+	timerGuard
+	timerStage
 )
 
 // civil is a timer of the site on the watermark. The list in the site is the
@@ -144,6 +147,8 @@ func (w *work) fireIncident(t civil) bool {
 		w.wakeUp(t)
 	case timerIdle:
 		w.idle(t)
+	case timerGuard:
+		w.guardLate(t)
 	case timerRestoreBy:
 		w.restoreOverdue()
 	default:
@@ -188,6 +193,8 @@ func (w *work) fireSite(t civil) {
 		w.testEnds(false)
 	case timerFrequentTests:
 		w.judgeFrequentTests()
+	case timerStage:
+		w.stageStuck()
 	case timerReopening:
 		w.reopeningEnds()
 	}
