@@ -18,6 +18,8 @@ type detectionRows struct {
 	zone, area, incident, reason []string
 	interval, window             []int64
 	threshold                    []uint32
+	facts                        [][]string
+	until                        []int64
 }
 
 func (*detectionRows) name() string { return "detections" }
@@ -40,6 +42,8 @@ func (r *detectionRows) add(p place, d *vigiev1.Detection) {
 	r.lastHeard = append(r.lastHeard, ms(d.GetLastHeardMs()))
 	r.incident = append(r.incident, d.GetIncident())
 	r.reason = append(r.reason, d.GetCloseReason())
+	r.facts = append(r.facts, append([]string{}, d.GetFacts()...))
+	r.until = append(r.until, ms(d.GetUntilMs()))
 }
 
 func (r *detectionRows) columns() []warehouse.Column {
@@ -52,7 +56,8 @@ func (r *detectionRows) columns() []warehouse.Column {
 		warehouse.Column{Name: "threshold", Type: "UInt32", Values: r.threshold},
 		warehouse.Column{Name: "window_ms", Type: "Int64", Values: r.window},
 		warehouse.Column{Name: "policy_version", Type: "UInt64", Values: r.policyVersion},
-		at("last_heard_at", r.lastHeard), text("incident", r.incident), word("close_reason", r.reason))
+		at("last_heard_at", r.lastHeard), text("incident", r.incident), word("close_reason", r.reason),
+		warehouse.Column{Name: "facts", Type: typeNames, Values: r.facts}, at("until_at", r.until))
 }
 
 // outcomeRows are rows of the table outcomes.

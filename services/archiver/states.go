@@ -109,6 +109,10 @@ type incidentRows struct {
 	claimedBy, closedBy, means, result, outcome, zone, area          []string
 	reAlerts                                                         []uint32
 	evidence                                                         [][]uuid.UUID
+	consigne                                                         []string
+	level                                                            []uint8
+	occurred                                                         []int64
+	consigneChanged, late, onTest, autoClosed                        []bool
 }
 
 func (*incidentRows) name() string { return "incidents" }
@@ -156,6 +160,13 @@ func (r *incidentRows) addEnding(x *vigiev1.Incident) {
 	r.storm = append(r.storm, x.GetStorm())
 	r.zone = append(r.zone, x.GetZone())
 	r.area = append(r.area, x.GetArea())
+	r.consigne = append(r.consigne, x.GetConsigne())
+	r.consigneChanged = append(r.consigneChanged, x.GetConsigneChanged())
+	r.level = append(r.level, u8(x.GetLevel()))
+	r.occurred = append(r.occurred, ms(x.GetOccurredAtMs()))
+	r.late = append(r.late, x.GetLateArrival())
+	r.onTest = append(r.onTest, x.GetOnTest())
+	r.autoClosed = append(r.autoClosed, x.GetAutoClosed())
 }
 
 func (r *incidentRows) columns() []warehouse.Column {
@@ -170,5 +181,7 @@ func (r *incidentRows) columns() []warehouse.Column {
 		warehouse.Column{Name: "alarms", Type: "UInt64", Values: r.alarms},
 		warehouse.Column{Name: "re_alerts", Type: "UInt32", Values: r.reAlerts},
 		warehouse.Column{Name: "evidence", Type: typeIDs, Values: r.evidence}, truth("storm", r.storm),
-		word("zone", r.zone), word("area", r.area))
+		word("zone", r.zone), word("area", r.area), text("consigne", r.consigne), truth("consigne_changed", r.consigneChanged),
+		warehouse.Column{Name: "level", Type: "UInt8", Values: r.level}, at("occurred_at", r.occurred),
+		truth("late_arrival", r.late), truth("on_test", r.onTest), truth("auto_closed", r.autoClosed))
 }

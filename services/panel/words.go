@@ -83,6 +83,7 @@ var french = words{
 		vigiev1.EventClass_EVENT_CLASS_TECHNICAL_CRITICAL: "technique critique", vigiev1.EventClass_EVENT_CLASS_TECHNICAL_COMFORT: "technique de confort",
 		vigiev1.EventClass_EVENT_CLASS_MAINS: "secteur", vigiev1.EventClass_EVENT_CLASS_BATTERY: "batterie", vigiev1.EventClass_EVENT_CLASS_COMMUNICATION: "communication",
 		vigiev1.EventClass_EVENT_CLASS_ZONE_FAULT: "défaut de zone", vigiev1.EventClass_EVENT_CLASS_TEST: "test", vigiev1.EventClass_EVENT_CLASS_INFORMATION: "information",
+		vigiev1.EventClass_EVENT_CLASS_OPENING_CLOSING: "ouverture ou fermeture",
 	},
 	names: map[byte]string{
 		'A': "empreinte d'authentification", 'C': "catégorie de surveillance", 'G': "voie", 'H': "heure de l'événement", 'I': "texte de l'alarme",

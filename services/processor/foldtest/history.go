@@ -186,9 +186,9 @@ func (l *life) person() {
 		}
 		ev.Body = &vigiev1.Event_ScheduleSet{ScheduleSet: s}
 	case 2:
-		ev.Body = &vigiev1.Event_ClosureDeclared{ClosureDeclared: &vigiev1.ClosureDeclared{Closure: "c", FromMs: l.now + 3_600_000, ToMs: l.now + 86_400_000}}
+		ev.Body = &vigiev1.Event_ClosureDeclared{ClosureDeclared: &vigiev1.ClosureDeclared{Closure: "c", DeclaredBy: "owner", AuthenticatedHow: "passcode", FromMs: l.now + 3_600_000, ToMs: l.now + 86_400_000}}
 	case 3:
-		ev.Body = &vigiev1.Event_ClosureLifted{ClosureLifted: &vigiev1.ClosureLifted{Closure: "c"}}
+		ev.Body = &vigiev1.Event_ClosureLifted{ClosureLifted: &vigiev1.ClosureLifted{Closure: "c", LiftedBy: "owner", AuthenticatedHow: "passcode"}}
 	default:
 		ev.Site = ids.UndeclaredSite(0, "1234")
 		ev.Body = &vigiev1.Event_AccountBound{AccountBound: &vigiev1.AccountBound{Account: "1234", ToSite: rapid.Uint64Range(7, 8).Draw(l.t, "to"), Unbind: rapid.Bool().Draw(l.t, "unbind")}}

@@ -1,7 +1,8 @@
 -- How many of the incidents opened in a range were answered in time, by class.
 -- Answered is claimed and first act, or closed. An incident is judged by its
 -- first answer clock: at_risk_at is the first figure, missed_at the second. One
--- whose clock still runs at the end of the range is not counted yet.
+-- whose clock still runs at the end of the range is not counted yet; one on test,
+-- or closed by the policy, is not counted at all.
 -- param from Int64 time start of the range
 -- param to Int64 time end of the range
 -- column class - class of the incidents
@@ -30,6 +31,7 @@ FROM
     FROM {db}.incidents
     WHERE NOT deleted
     GROUP BY incident
+    HAVING NOT max(on_test) AND NOT max(auto_closed)
 )
 WHERE opened >= {from:Int64} AND opened < {to:Int64} AND second_ms > 0 AND (answered_ms > 0 OR second_ms <= {to:Int64})
 GROUP BY last_class
