@@ -275,8 +275,10 @@ type SupervisionPolicy struct {
 	// The cyclic test is an obligation of its own: its interval, and the grace, ms.
 	CyclicTestMs      int64 `protobuf:"varint,6,opt,name=cyclic_test_ms,json=cyclicTestMs,proto3" json:"cyclic_test_ms,omitempty"`
 	CyclicTestGraceMs int64 `protobuf:"varint,7,opt,name=cyclic_test_grace_ms,json=cyclicTestGraceMs,proto3" json:"cyclic_test_grace_ms,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// For classes whose interval was agreed for all their sites, as demonstrations.
+	AgreedByClass bool `protobuf:"varint,8,opt,name=agreed_by_class,json=agreedByClass,proto3" json:"agreed_by_class,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SupervisionPolicy) Reset() {
@@ -356,6 +358,13 @@ func (x *SupervisionPolicy) GetCyclicTestGraceMs() int64 {
 		return x.CyclicTestGraceMs
 	}
 	return 0
+}
+
+func (x *SupervisionPolicy) GetAgreedByClass() bool {
+	if x != nil {
+		return x.AgreedByClass
+	}
+	return false
 }
 
 type StormPolicy struct {
@@ -1322,7 +1331,7 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\x05tests\x18\x0e \x01(\v2\x14.vigie.v1.TestPolicyR\x05tests\x12:\n" +
 	"\n" +
 	"onboarding\x18\x0f \x01(\v2\x1a.vigie.v1.OnboardingPolicyR\n" +
-	"onboarding\"\xac\x02\n" +
+	"onboarding\"\xd4\x02\n" +
 	"\x11SupervisionPolicy\x12.\n" +
 	"\x13default_interval_ms\x18\x01 \x01(\x03R\x11defaultIntervalMs\x12\x19\n" +
 	"\bgrace_ms\x18\x02 \x01(\x03R\agraceMs\x12!\n" +
@@ -1330,7 +1339,8 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\x0eflap_window_ms\x18\x04 \x01(\x03R\fflapWindowMs\x12,\n" +
 	"\x12sabotage_window_ms\x18\x05 \x01(\x03R\x10sabotageWindowMs\x12$\n" +
 	"\x0ecyclic_test_ms\x18\x06 \x01(\x03R\fcyclicTestMs\x12/\n" +
-	"\x14cyclic_test_grace_ms\x18\a \x01(\x03R\x11cyclicTestGraceMs\"\x85\x01\n" +
+	"\x14cyclic_test_grace_ms\x18\a \x01(\x03R\x11cyclicTestGraceMs\x12&\n" +
+	"\x0fagreed_by_class\x18\b \x01(\bR\ragreedByClass\"\x85\x01\n" +
 	"\vStormPolicy\x12\x16\n" +
 	"\x06alarms\x18\x01 \x01(\rR\x06alarms\x12\x1b\n" +
 	"\twindow_ms\x18\x02 \x01(\x03R\bwindowMs\x12\x1d\n" +

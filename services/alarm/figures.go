@@ -18,6 +18,7 @@ type figures struct {
 	interval, grace             int64
 	stormAlarms, stormEnd       uint32
 	stormWindow, stormEndWindow int64
+	agreedByClass               bool
 	flapChanges                 uint32
 	flapWindow, sabotageWindow  int64
 	armedFor                    int64
@@ -165,6 +166,7 @@ func (f *figures) lay(c *vigiev1.ClassPolicy) {
 // laySite lays what is judged of a site's openings, closures and consignes.
 func (f *figures) laySite(c *vigiev1.ClassPolicy) {
 	over(&f.flapChanges, min(c.GetSupervision().GetFlapChanges(), maxFlapChanges))
+	f.agreedByClass = f.agreedByClass || c.GetSupervision().GetAgreedByClass()
 	over(&f.flapWindow, c.GetSupervision().GetFlapWindowMs())
 	over(&f.sabotageWindow, c.GetSupervision().GetSabotageWindowMs())
 	over(&f.cyclicTest, c.GetSupervision().GetCyclicTestMs())

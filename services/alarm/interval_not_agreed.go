@@ -6,12 +6,12 @@ import "github.com/open-vigie/vigie/schemas/vigiev1"
 // path has no agreed interval, so that the policy's default (24 h and 1 h) judges
 // it; its facts name the paths. What the panel says of its own interval is a
 // proposal. Closes when a declaration agrees them all. Nothing silences it.
-// Parameters: none.
+// Parameters: agreed_by_class, for classes whose interval holds for all their sites.
 
 func (w *work) judgeIntervals(declared []*vigiev1.PathDeclared) {
 	var facts []string
 	for _, p := range declared {
-		if p.GetIntervalMs() == 0 {
+		if p.GetIntervalMs() == 0 && !w.figures().agreedByClass {
 			facts = append(facts, "path-"+itoa(p.GetPath()))
 		}
 	}

@@ -96,7 +96,7 @@ func DemoPolicy(speed float64) *vigiev1.Policy {
 	p := DefaultPolicy()
 	p.Classes = append(p.Classes, &vigiev1.ClassPolicy{
 		SiteClass:   "demo",
-		Supervision: &vigiev1.SupervisionPolicy{DefaultIntervalMs: scaled(5 * second), GraceMs: scaled(2 * second)},
+		Supervision: &vigiev1.SupervisionPolicy{DefaultIntervalMs: scaled(5 * second), GraceMs: scaled(2 * second), FlapWindowMs: scaled(20 * second), AgreedByClass: true},
 		Storm:       &vigiev1.StormPolicy{Alarms: 6, WindowMs: scaled(20 * second), EndAlarms: 2, EndWindowMs: scaled(15 * second)},
 		Closure:     &vigiev1.ClosurePolicy{ArmedForMs: scaled(30 * second), MissedOpenings: 1, EndsWithoutCallBack: true},
 		Schedule: &vigiev1.SchedulePolicy{
