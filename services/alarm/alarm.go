@@ -5,8 +5,10 @@
 // Env.Emit and Env.Arm.
 //
 // The order of reading: Apply below, then beat.go (heartbeats), panel.go (what
-// panels say), acts.go (what people do), and one file for each rule: supervision,
-// storm, closure, retransmission, answer, unknown_account, binding.
+// panels say), acts.go (what people do), incident.go (what folds into what), and
+// one file for each rule, named after its detection. Three kinds of deadlines:
+// those of paths (supervision.go), those that conclude from another silence
+// (absence.go) and civil ones (timers.go). docs/rules.md lists rules and figures.
 //
 // A site is addressed by its number. The area "" stands for the whole site; see
 // areas.go.

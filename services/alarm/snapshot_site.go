@@ -37,6 +37,12 @@ func (k *cold) pack(w *sitePacker) {
 	})
 	packed.List(c, &k.remembered, func(h *heard) { h.pack(c) })
 	packed.List(c, &k.acts, func(a *rememberedAct) { a.pack(c) })
+	k.packOpen(w)
+}
+
+// packOpen walks over what is open and what is due.
+func (k *cold) packOpen(w *sitePacker) {
+	c := w.Coder
 	k.storm.pack(c)
 	k.closure.pack(w)
 	packed.Pointer(c, &k.schedule, func(s *schedule) { s.pack(w) })
