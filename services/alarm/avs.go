@@ -61,7 +61,7 @@ func (w *work) hidesCall(inc *incident, class vigiev1.EventClass) {
 	if !heldUp(class) {
 		return
 	}
-	ordered := inc.consigne != defaultConsigne && slices.ContainsFunc(inc.steps, func(s consigneStep) bool { return s.kind == vigiev1.ConsigneStep_KIND_CALL_SITE })
+	ordered := inc.consigne != defaultConsigne && slices.ContainsFunc(inc.steps, func(s *vigiev1.ConsigneStep) bool { return s.GetKind() == vigiev1.ConsigneStep_KIND_CALL_SITE })
 	inc.hideCall = !ordered
 }
 

@@ -20,16 +20,17 @@ func (w *work) chatters(sig signal) {
 	z.creditAt = w.at
 	empty := z.credit < fig.chatterRefill
 	z.credit = max(0, z.credit-fig.chatterRefill)
-	w.setTimer(timerChatterEnds, 0, w.at+full-z.credit)
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CHATTERING_ZONE
 	if d := c.ofZone(kind, sig.point); d != nil {
 		d.prove(idOf(w.cause))
 		w.updateDetection(d)
+		w.setTimer(timerChatterEnds, 0, w.at+full-z.credit)
 		return
 	}
 	if !empty {
 		return
 	}
+	w.setTimer(timerChatterEnds, 0, w.at+full-z.credit)
 	d := w.fresh(kind, sig.point.area+"/"+sig.point.zone)
 	d.area, d.zone, d.threshold, d.windowMS = sig.point.area, sig.point.zone, fig.chatterBucket, fig.chatterRefill
 	w.openDetection(d)
@@ -42,10 +43,12 @@ func (w *work) chatterEnds(civil) {
 	next := int64(0)
 	for i := range c.watchedZones {
 		z := &c.watchedZones[i]
-		at := z.creditAt + full - z.credit
-		if at <= w.at {
-			w.closeDetection(c.ofZone(vigiev1.DetectionKind_DETECTION_KIND_CHATTERING_ZONE, z.point), closedRateFell)
-		} else if next == 0 || at < next {
+		at, d := z.creditAt+full-z.credit, c.ofZone(vigiev1.DetectionKind_DETECTION_KIND_CHATTERING_ZONE, z.point)
+		switch {
+		case d == nil:
+		case at <= w.at:
+			w.closeDetection(d, closedRateFell)
+		case next == 0 || at < next:
 			next = at
 		}
 	}

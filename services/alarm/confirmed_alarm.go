@@ -74,18 +74,19 @@ func (w *work) confirmed(inc *incident, first alarmedPoint, second point) {
 	d.evidence = []ids.ID{first.event, idOf(w.cause)}
 	w.openDetection(d)
 	inc.class, inc.priority = vigiev1.EventClass_EVENT_CLASS_INTRUSION_CONFIRMED, 1
-	slices.SortStableFunc(inc.steps, func(a, b consigneStep) int { return urgency(a) - urgency(b) })
+	inc.steps = slices.Clone(inc.steps) // They are shared.
+	slices.SortStableFunc(inc.steps, func(a, b *vigiev1.ConsigneStep) int { return urgency(a) - urgency(b) })
 	w.touch(inc)
 }
 
 // urgency orders steps once somebody is probably there: life, then what verifies.
-func urgency(s consigneStep) int {
+func urgency(s *vigiev1.ConsigneStep) int {
 	switch {
-	case s.life:
+	case s.GetLifeSafety():
 		return 0
-	case s.kind == vigiev1.ConsigneStep_KIND_VIDEO, s.kind == vigiev1.ConsigneStep_KIND_LISTEN_IN:
+	case s.GetKind() == vigiev1.ConsigneStep_KIND_VIDEO, s.GetKind() == vigiev1.ConsigneStep_KIND_LISTEN_IN:
 		return 1
-	case s.kind == vigiev1.ConsigneStep_KIND_SEND_GUARD:
+	case s.GetKind() == vigiev1.ConsigneStep_KIND_SEND_GUARD:
 		return 2
 	}
 	return 3

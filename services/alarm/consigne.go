@@ -24,13 +24,8 @@ type consigne struct {
 	// until is 0 for a permanent one.
 	from, until int64
 	priority    uint32
-	steps       []consigneStep
-}
-
-// consigneStep is what is to be done; life: for the safety of people.
-type consigneStep struct {
-	kind vigiev1.ConsigneStep_Kind
-	life bool
+	// steps are shared with incidents: never changed in place.
+	steps []*vigiev1.ConsigneStep
 }
 
 func (k consigne) inForce(at int64) bool { return at >= k.from && (k.until == 0 || at < k.until) }
@@ -78,10 +73,7 @@ func (w *work) setConsigne(ev *vigiev1.Event, b *vigiev1.ConsigneSet) decided {
 	}
 	k := consigne{
 		id: b.GetConsigne(), event: idOf(ev.GetId()), scope: scope, permanent: b.GetPermanent(),
-		from: from, until: until, priority: b.GetPriority(),
-	}
-	for _, s := range b.GetSteps() {
-		k.steps = append(k.steps, consigneStep{s.GetKind(), s.GetLifeSafety()})
+		from: from, until: until, priority: b.GetPriority(), steps: b.GetSteps(),
 	}
 	c.consignes = slices.DeleteFunc(c.consignes, func(o consigne) bool { return o.id == k.id })
 	if len(c.consignes) == maxConsignes {
@@ -138,21 +130,20 @@ func (c *cold) consigneInForce(at int64) *consigne {
 
 // stepsInForce are those of the first consigne and, of the others, those for life
 // safety; the class default where none is in force.
-func (w *work) stepsInForce(g classGroup) []consigneStep {
-	var steps []consigneStep
+func (w *work) stepsInForce(g classGroup) []*vigiev1.ConsigneStep {
+	var steps []*vigiev1.ConsigneStep
+	first := true
 	for _, k := range w.cold().consignes {
 		if !k.inForce(w.at) {
 			continue
 		}
-		first := steps == nil
-		if first {
-			steps = []consigneStep{}
-		}
 		for _, s := range k.steps {
-			if (first || s.life) && !slices.Contains(steps, s) {
+			known := slices.ContainsFunc(steps, func(o *vigiev1.ConsigneStep) bool { return o.GetKind() == s.GetKind() })
+			if (first || s.GetLifeSafety()) && !known {
 				steps = append(steps, s)
 			}
 		}
+		first = false
 	}
 	if len(steps) == 0 {
 		return defaultSteps[g]
@@ -165,17 +156,16 @@ const defaultConsigne = "default"
 
 // defaultSteps are the class defaults. Without a consigne nobody is sent who has
 // not been asked: the customer decides (trade rule 11).
-var defaultSteps = [...][]consigneStep{
+var defaultSteps = [...][]*vigiev1.ConsigneStep{
 	groupLife: {
-		{vigiev1.ConsigneStep_KIND_LISTEN_IN, true}, {vigiev1.ConsigneStep_KIND_VIDEO, true},
-		{vigiev1.ConsigneStep_KIND_CALL_POLICE, true}, {vigiev1.ConsigneStep_KIND_CALL_FIRE_OR_RESCUE, true},
-		{vigiev1.ConsigneStep_KIND_CALL_CONTACT, false},
+		{Kind: vigiev1.ConsigneStep_KIND_LISTEN_IN, LifeSafety: true}, {Kind: vigiev1.ConsigneStep_KIND_VIDEO, LifeSafety: true},
+		{Kind: vigiev1.ConsigneStep_KIND_CALL_POLICE, LifeSafety: true}, {Kind: vigiev1.ConsigneStep_KIND_CALL_FIRE_OR_RESCUE, LifeSafety: true},
+		{Kind: vigiev1.ConsigneStep_KIND_CALL_CONTACT},
 	},
 	groupIntrusion: {
-		{vigiev1.ConsigneStep_KIND_VIDEO, false}, {vigiev1.ConsigneStep_KIND_CALL_SITE, false},
-		{vigiev1.ConsigneStep_KIND_CALL_CONTACT, false},
+		{Kind: vigiev1.ConsigneStep_KIND_VIDEO}, {Kind: vigiev1.ConsigneStep_KIND_CALL_SITE}, {Kind: vigiev1.ConsigneStep_KIND_CALL_CONTACT},
 	},
-	groupTechnicalCritical: {{vigiev1.ConsigneStep_KIND_CALL_SITE, false}, {vigiev1.ConsigneStep_KIND_CALL_CONTACT, false}},
-	groupTechnical:         {{vigiev1.ConsigneStep_KIND_CALL_CONTACT, false}, {vigiev1.ConsigneStep_KIND_CALL_INSTALLER, false}},
-	groupNotConfigured:     {{vigiev1.ConsigneStep_KIND_CALL_SITE, false}, {vigiev1.ConsigneStep_KIND_CALL_INSTALLER, false}},
+	groupTechnicalCritical: {{Kind: vigiev1.ConsigneStep_KIND_CALL_SITE}, {Kind: vigiev1.ConsigneStep_KIND_CALL_CONTACT}},
+	groupTechnical:         {{Kind: vigiev1.ConsigneStep_KIND_CALL_CONTACT}, {Kind: vigiev1.ConsigneStep_KIND_CALL_INSTALLER}},
+	groupNotConfigured:     {{Kind: vigiev1.ConsigneStep_KIND_CALL_SITE}, {Kind: vigiev1.ConsigneStep_KIND_CALL_INSTALLER}},
 }

@@ -1,8 +1,6 @@
 package alarm
 
 import (
-	"slices"
-
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
@@ -19,7 +17,7 @@ func (w *work) pin(inc *incident) {
 	if k := w.cold().consigneInForce(w.at); k != nil {
 		inc.consigne, inc.consigneEvent = k.id, k.event
 	}
-	inc.steps = slices.Clone(w.stepsInForce(inc.group)) // A confirmed alarm orders them.
+	inc.steps = w.stepsInForce(inc.group)
 }
 
 func (w *work) judgePinned() {

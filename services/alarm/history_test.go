@@ -409,7 +409,7 @@ func TestStateIsBounded(t *testing.T) {
 		"temporary schedules": {len(c.schedule.temporary), maxTemporary}, "holidays": {len(c.schedule.holidays), maxHolidays},
 		"timers": {len(c.timers), 64}, "detections": {len(c.open), 4*maxPaths + 2*maxZonesWatched + 24},
 		"visits": {len(c.visits), maxVisits}, "consignes": {len(c.consignes), maxConsignes}, "tests": {len(c.tests), maxTests},
-		"watched zones": {len(c.watchedZones), maxZonesWatched}, "absences": {len(c.absences), 3}, "flaps": {len(c.flaps), maxPaths}, "traces": {len(c.traces), 4},
+		"watched zones": {len(c.watchedZones), maxZonesWatched}, "absences": {len(c.absences), 3}, "flaps": {len(c.flaps), maxPaths},
 	} {
 		if l[0] > l[1] {
 			t.Errorf("%d %s are kept, more than %d", l[0], name, l[1])

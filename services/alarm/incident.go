@@ -66,11 +66,12 @@ type incident struct {
 	// areaMoved: an area was armed or disarmed since the last alarm.
 	areaMoved bool
 
-	// The consigne pinned, its event (zero for the class default) and its steps.
+	// The consigne pinned, its event (zero for the class default) and its steps,
+	// which are only ever replaced whole.
 	consigne        string
 	consigneEvent   ids.ID
 	consigneChanged bool
-	steps           []consigneStep
+	steps           []*vigiev1.ConsigneStep
 
 	occurred int64
 	// What the level and the call to the site are judged by (avs.go).
@@ -104,7 +105,6 @@ func (inc *incident) clone() *incident {
 	k.evidence = slices.Clone(inc.evidence)
 	k.acts = slices.Clone(inc.acts)
 	k.points = slices.Clone(inc.points)
-	k.steps = slices.Clone(inc.steps)
 	return &k
 }
 
@@ -310,7 +310,7 @@ func (inc *incident) message() *vigiev1.Incident {
 		Outcome: inc.outcome, ClosedBy: inc.closedBy, Alarms: inc.alarms, ReAlerts: inc.realerts,
 		Evidence: showEvidence(inc.evidence), Storm: inc.storm, AtRiskAtMs: inc.atRisk, MissedAtMs: inc.missed,
 		Acts: slices.Clone(inc.acts), Zone: inc.points[0].zone, Area: inc.points[0].area, LastAlarmAtMs: inc.lastAlarm,
-		Consigne: inc.consigne, ConsigneEventId: inc.consigneEventID(), ConsigneChanged: inc.consigneChanged, Steps: inc.showSteps(),
+		Consigne: inc.consigne, ConsigneEventId: inc.consigneEventID(), ConsigneChanged: inc.consigneChanged, Steps: inc.steps,
 		OccurredAtMs: inc.occurred, LateArrival: inc.flavour == lateArrival, OnTest: inc.flavour == onTest,
 		Level: inc.level(), CallSiteHidden: inc.hideCall, AutoClosed: inc.autoClosed,
 	}
@@ -321,14 +321,6 @@ func (inc *incident) consigneEventID() []byte {
 		return nil
 	}
 	return slices.Clone(inc.consigneEvent[:])
-}
-
-func (inc *incident) showSteps() []*vigiev1.ConsigneStep {
-	out := make([]*vigiev1.ConsigneStep, len(inc.steps))
-	for i, s := range inc.steps {
-		out[i] = &vigiev1.ConsigneStep{Kind: s.kind, LifeSafety: s.life}
-	}
-	return out
 }
 
 // changedAt is the newest of its times.

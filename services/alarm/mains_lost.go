@@ -40,12 +40,8 @@ func (w *work) mainsFault() {
 // troubleNear: tamper or a communication trouble within the window.
 func (w *work) troubleNear() bool {
 	c, window := w.cold(), w.figures().mainsTrouble
-	for _, t := range c.traces {
-		if t.what == traceTamper && w.at-t.at <= window {
-			return true
-		}
-	}
-	near := c.commLost
+	tampered := c.traces[traceTamper].at
+	near := c.commLost || tampered != 0 && w.at-tampered <= window
 	w.s.eachPath(func(p *path) { near = near || p.status == pathLate || p.status == pathLost })
 	return near
 }

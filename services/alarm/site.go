@@ -81,7 +81,7 @@ type cold struct {
 	zoneFacts    []zoneFact
 	watchedZones []zoneWatch
 	flaps        []flap
-	traces       []trace
+	traces       [traceKinds]trace
 	mains        mains
 	test         *testMode
 	tests        []int64
@@ -126,7 +126,6 @@ func (c *cold) clone() *cold {
 	k.absences = slices.Clone(c.absences)
 	k.visits = slices.Clone(c.visits)
 	k.consignes = slices.Clone(c.consignes)
-	k.traces = slices.Clone(c.traces)
 	k.tests = slices.Clone(c.tests)
 	k.watchedZones = slices.Clone(c.watchedZones)
 	for i := range k.watchedZones {

@@ -43,11 +43,10 @@ func (k *cold) packHandling(w *sitePacker) {
 		packed.Uint(c, &f.path)
 		packed.List(c, &f.changes, func(at *int64) { packed.Int(c, at) })
 	})
-	packed.List(c, &k.traces, func(t *trace) {
-		packed.Uint(c, &t.what)
-		packed.Int(c, &t.at)
-		c.Array(t.id[:])
-	})
+	for i := range k.traces {
+		packed.Int(c, &k.traces[i].at)
+		c.Array(k.traces[i].id[:])
+	}
 	packed.Int(c, &k.mains.since)
 	c.Array(k.mains.event[:])
 	packed.Pointer(c, &k.test, func(t *testMode) { t.pack(c) })
@@ -74,12 +73,7 @@ func (k *consigne) pack(c *packed.Coder) {
 	packed.Int(c, &k.from)
 	packed.Int(c, &k.until)
 	packed.Uint(c, &k.priority)
-	packed.List(c, &k.steps, func(s *consigneStep) { s.pack(c) })
-}
-
-func (s *consigneStep) pack(c *packed.Coder) {
-	packed.Int(c, &s.kind)
-	c.Bool(&s.life)
+	packed.List(c, &k.steps, func(s **vigiev1.ConsigneStep) { packed.Message(c, s) })
 }
 
 func (t *testMode) pack(c *packed.Coder) {
@@ -98,7 +92,7 @@ func (inc *incident) packHandling(c *packed.Coder) {
 	c.String(&inc.consigne)
 	c.Array(inc.consigneEvent[:])
 	c.Bool(&inc.consigneChanged)
-	packed.List(c, &inc.steps, func(s *consigneStep) { s.pack(c) })
+	packed.List(c, &inc.steps, func(s **vigiev1.ConsigneStep) { packed.Message(c, s) })
 	packed.Int(c, &inc.occurred)
 	c.Bool(&inc.secondHoldUp)
 	c.Bool(&inc.persons)

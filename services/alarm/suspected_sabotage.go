@@ -16,32 +16,26 @@ import (
 
 // What may come before a silence.
 const (
-	traceTamper uint8 = iota + 1
+	traceTamper = iota
 	traceMains
 	traceIntrusion
 	traceJamming
+	traceKinds
 )
 
-var traceNames = map[uint8]string{
+var traceNames = [traceKinds]string{
 	traceTamper: "tamper-then-silence", traceMains: "mains-then-silence",
 	traceIntrusion: "intrusion-then-loss", traceJamming: "jamming-then-loss",
 }
 
-// trace is the last event of one of those.
+// trace is the last event of one of those; at 0 when there was none.
 type trace struct {
-	what uint8
-	at   int64
-	id   ids.ID
+	at int64
+	id ids.ID
 }
 
-func (w *work) leaveTrace(what uint8) {
-	c := w.cold()
-	t := trace{what, w.at, idOf(w.cause)}
-	if i := slices.IndexFunc(c.traces, func(o trace) bool { return o.what == what }); i >= 0 {
-		c.traces[i] = t
-		return
-	}
-	c.traces = append(c.traces, t)
+func (w *work) leaveTrace(what int) {
+	w.cold().traces[what] = trace{w.at, idOf(w.cause)}
 }
 
 // traced is what an alarm leaves.
@@ -62,12 +56,12 @@ func (w *work) traced(class vigiev1.EventClass) {
 func (w *work) lostAfter(p *path, silent bool) {
 	var facts []string
 	var evidence []ids.ID
-	for _, t := range w.cold().traces {
-		needsSilence := t.what == traceTamper || t.what == traceMains
-		if needsSilence && !silent || t.at < p.heardAt-w.figures().sabotageWindow {
+	for what, t := range w.cold().traces {
+		needsSilence := what == traceTamper || what == traceMains
+		if t.at == 0 || needsSilence && !silent || t.at < p.heardAt-w.figures().sabotageWindow {
 			continue
 		}
-		facts = append(facts, traceNames[t.what])
+		facts = append(facts, traceNames[what])
 		evidence = append(evidence, t.id)
 	}
 	w.suspect(facts, evidence)

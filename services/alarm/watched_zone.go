@@ -24,6 +24,7 @@ func (w *work) zoneWatched(p point) *zoneWatch {
 			return &c.watchedZones[i]
 		}
 	}
+	w.forgetQuietZones() // No timer of their own: they cost nothing while nothing comes.
 	full := int64(w.figures().chatterBucket) * w.figures().chatterRefill
 	c.watchedZones = appendCapped(c.watchedZones, zoneWatch{point: p, credit: full, creditAt: w.at}, maxZonesWatched)
 	return &c.watchedZones[len(c.watchedZones)-1]
