@@ -197,9 +197,11 @@ func showEvidence(list []ids.ID) [][]byte {
 	if len(list) == 0 {
 		return nil
 	}
-	out := make([][]byte, len(list))
+	const size = len(ids.ID{})
+	out, all := make([][]byte, len(list)), make([]byte, 0, size*len(list))
 	for i := range list {
-		out[i] = slices.Clone(list[i][:])
+		all = append(all, list[i][:]...)
+		out[i] = all[i*size : (i+1)*size : (i+1)*size]
 	}
 	return out
 }
