@@ -24,7 +24,7 @@ func (c *cold) unarmed() []string {
 func (w *work) lateToClose() {
 	c, fig := w.cold(), w.figures()
 	names := c.unarmed()
-	if open, known := w.inHours(w.at); open || !known || len(names) == 0 && len(c.areas) > 0 {
+	if len(names) == 0 && len(c.areas) > 0 {
 		return
 	}
 	d := w.fresh(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE, "")

@@ -22,9 +22,6 @@ func (w *work) lateToOpen() {
 	if len(c.areas) == 0 || len(c.unarmed()) > 0 || c.closure.running() {
 		return
 	}
-	if open, known := w.inHours(w.at); known && !open {
-		return
-	}
 	d := w.fresh(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, "")
 	d.windowMS = w.opensWithin()
 	for _, a := range c.areas {
