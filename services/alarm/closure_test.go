@@ -52,7 +52,7 @@ func TestClosure(t *testing.T) {
 		}),
 		closedCase("trade 3: a call-back before the disarm does not end it", "shop", func(a *axis) {
 			a.schedule(eight).arm(full).alarm(intrusion, "1").at(day + eightLocal).forget()
-			a.passcode(vigiev1.ContactCalled_PASSCODE_OK).disarm().at(2*day+eightLocal).expectKinds(closedKind)
+			a.passcode(vigiev1.ContactCalled_PASSCODE_OK).disarm().at(2*day + eightLocal).expectKinds(closedKind)
 		}),
 		closedCase("trade 3: a disarm out of hours ends nothing before the hours begin", "shop", func(a *axis) {
 			a.schedule(eight).arm(full).at(day + 2*hour).forget()

@@ -177,7 +177,7 @@ func TestClosedNotProtected(t *testing.T) {
 			a.disarm().at(30*minute).expectKinds("closed-not-protected", "opened closed-not-protected")
 		}),
 		closedSite("a visit that runs by then has its own 15 min", func(a *axis) {
-			a.disarmBy("9").at(20*minute).visit("v", a.now, a.now+hour, "3").at(80*minute+15*minute-1).expectKinds("closed-not-protected")
+			a.disarmBy("9").at(20*minute).visit("v", a.now, a.now+hour, "3").at(80*minute + 15*minute - 1).expectKinds("closed-not-protected")
 			a.at(80*minute+15*minute).expectKinds("closed-not-protected", "opened closed-not-protected")
 		}),
 		closedSite("a closed site that is armed says nothing", func(a *axis) {
