@@ -266,6 +266,7 @@ func TestReopening(t *testing.T) {
 		closedSite("trade 3: a disarm in the window is expected and ends the closure", func(a *axis) {
 			a.schedule(weekdays(480, 1080)).reopening("r", a.now+opening, a.now+closing).forget()
 			a.at(opening).disarm().expectKinds(kind, "closed closed-around-the-clock: reopened as planned")
+			a.person(liftBody("c")).expectAnswers("refused: no-such-closure")
 		}),
 		closedSite("trade 3: outside the window it is an opening at a closed site", func(a *axis) {
 			a.reopening("r", a.now+opening, a.now+closing).at(opening-1).disarm().expectKinds(kind, "opened opening-at-closed-site")

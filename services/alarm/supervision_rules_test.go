@@ -65,6 +65,14 @@ func TestFlapping(t *testing.T) {
 			comeAndGo(a, 1).expectKinds(kind, "opened path-late 2", "opened path-flapping 2", "closed path-late 2: restored")
 			comeAndGo(a, 5).expectKinds(kind, "updated path-flapping 2")
 		}),
+		dual("trade 5: 4 changes in more than 1 h are four rows", func(a *axis) {
+			comeAndGo(a, 1)
+			for range 2 * 60 {
+				a.poll(1, 0).poll(2, 0).at(a.now - axisStart + 30*second)
+			}
+			a.forget()
+			comeAndGo(a, 1).expectKinds(kind, "opened path-late 2", "closed path-late 2: restored")
+		}),
 		dual("trade 5: it ends after an hour without a change", func(a *axis) {
 			comeAndGo(a, 2)
 			end := a.now - axisStart + hour
