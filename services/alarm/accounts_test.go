@@ -50,6 +50,12 @@ func TestAccounts(t *testing.T) {
 			a.call().claim().at(day + hour - 1).forget()
 			a.at(day+hour).expect("closed unknown-account: silent", "opened path-late 1")
 		}},
+	})
+}
+
+func TestDeclarations(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"binding ends what stood for the account", "shop", func(a *axis) {
 			a.site = ids.UndeclaredSite(0, "1234")
 			a.poll(1, 0).alarm(flood, "1").restore(flood, "1").close(userError, true).forget()
@@ -159,6 +165,12 @@ func TestRetransmission(t *testing.T) {
 			a.last = first
 			a.again().expect("heard again")
 		}},
+	})
+}
+
+func TestHeardAgainPastARestoral(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"a restoral heard again restores once", "shop", func(a *axis) {
 			a.alarm(intrusion, "1").restore(intrusion, "1")
 			restoral := a.last

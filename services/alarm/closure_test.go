@@ -26,15 +26,17 @@ func liftBody(id string) *vigiev1.Event {
 // tried in schedule_watch_test.go, what endangers a closure in closure_watch_test.go.
 const closedKind = "closed-around-the-clock"
 
+// closedCase is a case of a site that is declared, and whose path needs no polls.
+func closedCase(rule, class string, run func(a *axis)) axisCase {
+	return axisCase{rule, class, func(a *axis) {
+		a.declare(class, 32*day)
+		run(a)
+	}}
+}
+
 func TestClosure(t *testing.T) {
 	t.Parallel()
 	eight := weekdays(8*60, 18*60)
-	closedCase := func(rule, class string, run func(a *axis)) axisCase {
-		return axisCase{rule, class, func(a *axis) {
-			a.declare(class, 32*day)
-			run(a)
-		}}
-	}
 	cases(t, []axisCase{
 		closedCase("trade 3: armed 24 h and one opening missed", "shop", func(a *axis) {
 			a.schedule(eight).arm(full).forget()
@@ -87,6 +89,13 @@ func TestClosure(t *testing.T) {
 			a.arm(full).at(3 * day).schedule(eight).forget()
 			a.at(3*day+1).expectKinds(closedKind, closedOpened)
 		}),
+	})
+}
+
+func TestWhatCountsAsClosed(t *testing.T) {
+	t.Parallel()
+	eight := weekdays(8*60, 18*60)
+	cases(t, []axisCase{
 		closedCase("trade 2: armed part is not closed", "shop", func(a *axis) {
 			a.schedule(eight).arm(part).forget()
 			a.at(5 * day).expectKinds(closedKind)
@@ -110,6 +119,13 @@ func TestClosure(t *testing.T) {
 			a.at(day + eightLocal).expectKinds(closedKind)
 			a.at(day+12*hour).expectKinds(closedKind, closedOpened)
 		}),
+	})
+}
+
+func TestDeclaredClosure(t *testing.T) {
+	t.Parallel()
+	eight := weekdays(8*60, 18*60)
+	cases(t, []axisCase{
 		closedCase("trade 3: a declared closure holds from its start to the end to confirm, and until it is lifted", "shop", func(a *axis) {
 			a.arm(full).forget()
 			a.person(closureBody("c1", axisStart+hour, axisStart+day)).expect("accepted")

@@ -169,7 +169,7 @@ func TestLateArrivals(t *testing.T) {
 
 func TestZones(t *testing.T) {
 	t.Parallel()
-	const runaway, chatter = "runaway-zone", "chattering-zone"
+	const runaway = "runaway-zone"
 	// negatives alarms so often that are each verified negative, apart by a time.
 	negatives := func(a *axis, n int, apart int64) *axis {
 		for range n {
@@ -226,6 +226,13 @@ func TestZones(t *testing.T) {
 			}
 			a.expectKinds(runaway)
 		}},
+	})
+}
+
+func TestChatteringZone(t *testing.T) {
+	t.Parallel()
+	const chatter = "chattering-zone"
+	cases(t, []axisCase{
 		{"token bucket: five at once, the sixth chatters", "shop", func(a *axis) {
 			for range 5 {
 				a.alarm(intrusion, "1").restore(intrusion, "1")

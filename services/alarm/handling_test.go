@@ -389,6 +389,13 @@ func TestOnTest(t *testing.T) {
 			a.person(&vigiev1.Event{Body: &vigiev1.Event_TestModeSet{TestModeSet: &vigiev1.TestModeSet{On: true}}})
 			a.test(a.now, nil).testOff().expectAnswers("refused: authentication-required", "refused: bad-window", "refused: not-on-test")
 		}},
+	})
+}
+
+func TestWhatATestLeavesBehind(t *testing.T) {
+	t.Parallel()
+	const kind = "left-on-test test-incomplete frequent-tests test-at-closed-or-high-risk"
+	cases(t, []axisCase{
 		{"trade 8: supervision stays on", "shop", func(a *axis) {
 			a.poll(1, 0).test(0, nil).at(hour).expectKinds("path-late", "opened path-late 1")
 		}},

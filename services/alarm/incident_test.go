@@ -59,6 +59,12 @@ func TestIncidents(t *testing.T) {
 		{"trade 1: a repeated hold-up always re-alerts", "shop", func(a *axis) {
 			a.alarm(holdUp, "1").at(second).alarm(holdUp, "1").expect("incident life open", "incident life open, 2 alarms, 1 re-alerts")
 		}},
+	})
+}
+
+func TestRestoresAndCancels(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"trade 9: a restore never closes, it marks", "shop", func(a *axis) {
 			a.alarm(intrusion, "1").alarm(intrusion, "2").restore(intrusion, "1").forget()
 			a.restore(intrusion, "2").expect("incident intrusion open, 2 alarms, 1 re-alerts, restored")
@@ -96,6 +102,12 @@ func TestIncidents(t *testing.T) {
 				a.t.Fatalf("the incident is %v", inc)
 			}
 		}},
+	})
+}
+
+func TestWhatOpensAnIncident(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"trade 5: an unknown code is an incident that is not configured", "shop", func(a *axis) {
 			body := &vigiev1.Event{Body: &vigiev1.Event_DataReceived{DataReceived: &vigiev1.DataReceived{Token: "SIA-DCS", Code: "ZQ"}}}
 			a.panel(body).panel(body).expect("incident not-configured open", "incident not-configured open, 2 alarms")
@@ -136,7 +148,6 @@ func TestIncidents(t *testing.T) {
 
 func TestActs(t *testing.T) {
 	t.Parallel()
-	none := vigiev1.IncidentOutcome_INCIDENT_OUTCOME_UNSPECIFIED
 	cases(t, []axisCase{
 		{"design 6: two claims are decided by log order, the loser is told who holds it", "shop", func(a *axis) {
 			a.alarm(intrusion, "1").claim().expect("incident intrusion open", "incident intrusion claimed", "accepted")
@@ -180,9 +191,15 @@ func TestActs(t *testing.T) {
 			a.last = act
 			a.repeat().expectIncidents("incident technical-critical open, 1 re-alerts")
 		}},
+	})
+}
+
+func TestActsThatEndOrPark(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"trade 9: closing needs an outcome", "shop", func(a *axis) {
 			a.alarm(flood, "1").restore(flood, "1").forget()
-			a.close(none, true).expect("refused: outcome-required")
+			a.close(vigiev1.IncidentOutcome_INCIDENT_OUTCOME_UNSPECIFIED, true).expect("refused: outcome-required")
 			a.close(userError, false).expect("incident technical-critical closed, restored", "accepted")
 		}},
 		{"trade 9: closing an intrusion needs a verification or a reason", "shop", func(a *axis) {
@@ -272,6 +289,12 @@ func TestAnswerClocks(t *testing.T) {
 				a.t.Fatalf("the incident is %v", inc)
 			}
 		}},
+	})
+}
+
+func TestWhatAnswers(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"trade 9: claimed alone is not answered", "shop", func(a *axis) {
 			a.alarm(holdUp, "1").claim().forget()
 			a.at(30 * second).expect("opened answer-late")

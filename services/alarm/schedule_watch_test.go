@@ -82,6 +82,12 @@ func TestLateToClose(t *testing.T) {
 			a.person(&vigiev1.Event{Body: &vigiev1.Event_ConnectionStage{ConnectionStage: &vigiev1.ConnectionStage{Stage: vigiev1.ConnectionStage_STAGE_IN_SERVICE}}})
 			a.at(2*day+closing+30*minute).expectKinds(kindsOfT, "opened late-to-close")
 		}),
+	})
+}
+
+func TestHoursThatLateToCloseGoesBy(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		scheduled("trade 7: a holiday stands over the standard hours", false, func(a *axis) {
 			a.person(&vigiev1.Event{Body: &vigiev1.Event_HolidaySet{HolidaySet: &vigiev1.HolidaySet{Day: "2026-11-24", Hours: []*vigiev1.OpeningHours{{OpenMinute: 600, CloseMinute: 720}}}}})
 			a.at(closing + hour).arm(full).at(day + 9*hour).disarm().forget()

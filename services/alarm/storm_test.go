@@ -90,6 +90,12 @@ func TestStorm(t *testing.T) {
 				a.t.Fatalf("the storm has ended")
 			}
 		}},
+	})
+}
+
+func TestDuringAStorm(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"trade 5: during a storm new zones do not re-alert", "home", func(a *axis) {
 			a.storm(1, 4).forget()
 			a.alarm(intrusion, "99").expect("incident intrusion open, 5 alarms, 3 re-alerts, storm")

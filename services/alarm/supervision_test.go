@@ -59,6 +59,12 @@ func TestSupervision(t *testing.T) {
 				"closed path-late 2: lost", "opened path-lost 2", "opened communication-lost", "closed path-degraded: lost", "incident technical open")
 			a.at(2*hour+2*minute).poll(2, 0).expect("closed path-lost 2: restored", "closed communication-lost: restored", "opened path-degraded", "incident technical open, restored")
 		}},
+	})
+}
+
+func TestAbsenceOnTheSupervisionClock(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"decision 8: during our own outage nothing is missed", "shop", func(a *axis) {
 			a.poll(1, 0).at(minute).stop(testGroup)
 			a.at(5 * day).expect()
@@ -75,6 +81,12 @@ func TestSupervision(t *testing.T) {
 			a.at(minute).poll(1, minute).at(hour - 1).expect()
 			a.at(hour).expect("opened path-late 1")
 		}},
+	})
+}
+
+func TestIntervalsAndAnswers(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		{"trade 6: no agreed interval means 24 h and 1 h of grace", "", func(a *axis) {
 			a.declare("", 0)
 			a.poll(1, 0).forget()

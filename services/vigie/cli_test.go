@@ -48,12 +48,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
-		env  []string
-		args []string
-		code int
-		want []string
-	}{
+	mistakes(t, map[string]mistake{
 		"a port in use names the process": {nil, up("--http-port", port), exitFailed, []string{port, "vigie.test", strconv.Itoa(os.Getpid()), "--http-port"}},
 		"a panel port in use":             {nil, up("--dc09-port", port), exitFailed, []string{port, "--dc09-port"}},
 		"a directory that cannot be made": {nil, up("--data", filepath.Join(file, "data")), exitFailed, []string{file, "--data"}},
@@ -72,20 +67,44 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"two places for gateways":         {[]string{"VIGIE_RECEIVER_HTTP_LISTEN=127.0.0.1:0"}, up(), exitUsage, []string{"receiver.http.listen", "http.listen"}},
 		"a role without a cluster":        {nil, []string{"processor"}, exitUsage, []string{"kafka.brokers", "--brokers"}},
 		"no installation to send to":      {nil, []string{"panel", "send", "--account", "1234", "--code", "BA", "--data", filepath.Join(t.TempDir(), "none")}, exitFailed, []string{"vigie up", "--to"}},
-		"an account that is none":         {nil, []string{"panel", "send", "--account", "xyz", "--code", "BA"}, exitUsage, []string{"xyz", "hexadecimal"}},
-		"a code that is none":             {nil, []string{"panel", "send", "--account", "1234", "--code", "B"}, exitUsage, []string{"SIA", "Contact ID"}},
-		"a key that is none":              {nil, []string{"panel", "send", "--account", "1234", "--code", "BA", "--key", "short"}, exitUsage, []string{"5 characters", "32, 48 or 64"}},
-		"a word that is no message":       {nil, []string{"receiver", "send", "alert", "--account", "1234"}, exitUsage, []string{"alert", "alarm, restore, fault, test or poll"}},
-		"a word and a code":               {nil, []string{"receiver", "send", "alarm", "--code", "FA", "--account", "1234"}, exitUsage, []string{"exclude each other"}},
-		"a transport that is none":        {nil, []string{"receiver", "send", "poll", "--account", "1234", "--net", "x25"}, exitUsage, []string{"x25", "tcp, udp or tls"}},
-		"a keyring that is not there":     {nil, []string{"receiver", "decode", "--keyring", "--data", filepath.Join(t.TempDir(), "none"), "x"}, exitFailed, []string{"vigie keys add"}},
-		"a file that is no capture":       {nil, []string{"receiver", "decode", "--pcap", file}, exitUsage, []string{"no pcap or pcapng"}},
-		"a capture that is not there":     {nil, []string{"receiver", "decode", "--pcap", "/nonexistent"}, exitUsage, []string{"/nonexistent"}},
-		"a time that is none":             {nil, []string{"receiver", "decode", "--received", "noon", "x"}, exitUsage, []string{"noon", "2026-"}},
-		"nothing to decode":               {nil, []string{"receiver", "decode", ""}, exitUsage, []string{"there is no frame"}},
-		"two keys":                        {nil, []string{"panel", "decode", "--key", "x", "--key-file", "y", "z"}, exitUsage, []string{"--key-file"}},
-		"a file of a key that is not":     {nil, []string{"panel", "decode", "--key-file", "/nonexistent", "z"}, exitUsage, []string{"/nonexistent"}},
-	} {
+	})
+}
+
+// Of panels and their messages, too.
+func TestErrorsOfPanelsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mistakes(t, map[string]mistake{
+		"an account that is none":     {nil, []string{"panel", "send", "--account", "xyz", "--code", "BA"}, exitUsage, []string{"xyz", "hexadecimal"}},
+		"a code that is none":         {nil, []string{"panel", "send", "--account", "1234", "--code", "B"}, exitUsage, []string{"SIA", "Contact ID"}},
+		"a key that is none":          {nil, []string{"panel", "send", "--account", "1234", "--code", "BA", "--key", "short"}, exitUsage, []string{"5 characters", "32, 48 or 64"}},
+		"a word that is no message":   {nil, []string{"receiver", "send", "alert", "--account", "1234"}, exitUsage, []string{"alert", "alarm, restore, fault, test or poll"}},
+		"a word and a code":           {nil, []string{"receiver", "send", "alarm", "--code", "FA", "--account", "1234"}, exitUsage, []string{"exclude each other"}},
+		"a transport that is none":    {nil, []string{"receiver", "send", "poll", "--account", "1234", "--net", "x25"}, exitUsage, []string{"x25", "tcp, udp or tls"}},
+		"a keyring that is not there": {nil, []string{"receiver", "decode", "--keyring", "--data", filepath.Join(t.TempDir(), "none"), "x"}, exitFailed, []string{"vigie keys add"}},
+		"a file that is no capture":   {nil, []string{"receiver", "decode", "--pcap", file}, exitUsage, []string{"no pcap or pcapng"}},
+		"a capture that is not there": {nil, []string{"receiver", "decode", "--pcap", "/nonexistent"}, exitUsage, []string{"/nonexistent"}},
+		"a time that is none":         {nil, []string{"receiver", "decode", "--received", "noon", "x"}, exitUsage, []string{"noon", "2026-"}},
+		"nothing to decode":           {nil, []string{"receiver", "decode", ""}, exitUsage, []string{"there is no frame"}},
+		"two keys":                    {nil, []string{"panel", "decode", "--key", "x", "--key-file", "y", "z"}, exitUsage, []string{"--key-file"}},
+		"a file of a key that is not": {nil, []string{"panel", "decode", "--key-file", "/nonexistent", "z"}, exitUsage, []string{"/nonexistent"}},
+	})
+}
+
+// mistake is what somebody gets wrong, and what the one line must say.
+type mistake struct {
+	env  []string
+	args []string
+	code int
+	want []string
+}
+
+func mistakes(t *testing.T, all map[string]mistake) {
+	t.Helper()
+	for name, c := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			code, said := try(t, c.env, c.args...)
