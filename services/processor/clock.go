@@ -21,6 +21,12 @@ const (
 	// maxBeatGap is the longest pause between beats in which a receiver still
 	// counts as having listened; an idle receiver beats each second.
 	maxBeatGap = 2_500
+	// After a pause of at least minReconnection in which nobody listened S stands for
+	// as long again, at most maxReconnection (design decision 48: an allowance to
+	// connect anew, of which the figures are ours): a panel whose poll fell into the
+	// pause polls again an interval later, and that is not its silence.
+	minReconnection = 10_000
+	maxReconnection = 300_000
 	// maxFailover is how long S may stand still, within failoverWindow, because one
 	// receiver of a group fell silent while another listened all along: the time in
 	// which its panels find the other. Beyond it S runs on, or a receiver that comes
@@ -75,6 +81,8 @@ type groupClock struct {
 	failovers []failover
 	// degraded is the T at which S last ran on although a receiver was silent.
 	degraded int64
+	// allowed is for how long S stands on, for panels to connect anew.
+	allowed int64
 }
 
 // failover is a pause of S for the sake of one silent receiver's panels.
@@ -196,7 +204,7 @@ func (c *clock) adjust(id []byte, w int64) {
 	}
 	for i := range c.groups {
 		g := &c.groups[i]
-		g.t, g.segments, g.failovers, g.degraded = w, g.segments[:0], g.failovers[:0], 0
+		g.t, g.segments, g.failovers, g.degraded, g.allowed = w, g.segments[:0], g.failovers[:0], 0, 0
 	}
 }
 
@@ -246,10 +254,14 @@ func (c *clock) advanceGroup(name string) {
 	}
 	switch {
 	case least <= g.t:
-	case least-g.t <= maxBeatGap, c.listened(name, g.t) && !g.mayFailOver(least):
-		g.push(segment{t0: g.t, t1: least, s0: g.now, s1: g.now + least - g.t})
-	default:
+	case least-g.t <= maxBeatGap:
+		g.runTo(least)
+	case !c.listened(name, g.t):
 		g.pauseTo(least)
+	case g.mayFailOver(least):
+		g.standTo(least)
+	default:
+		g.runTo(least)
 	}
 }
 
@@ -279,7 +291,25 @@ func (g *groupClock) mayFailOver(to int64) bool {
 // isDegraded says whether silence in the group may be ours, and counts all the same.
 func (g *groupClock) isDegraded() bool { return g.degraded > 0 && g.t < g.degraded+failoverWindow }
 
+// runTo lets S run to t, once what is allowed has passed.
+func (g *groupClock) runTo(t int64) {
+	still := min(g.allowed, t-g.t)
+	g.allowed -= still
+	g.standTo(g.t + still)
+	if t > g.t {
+		g.push(segment{t0: g.t, t1: t, s0: g.now, s1: g.now + t - g.t})
+	}
+}
+
+// pauseTo lets S stand to t, and on as is allowed: nobody is known to have listened.
 func (g *groupClock) pauseTo(t int64) {
+	if pause := t - g.t; pause >= minReconnection {
+		g.allowed = min(max(g.allowed, pause), maxReconnection)
+	}
+	g.standTo(t)
+}
+
+func (g *groupClock) standTo(t int64) {
 	if t > g.t {
 		g.push(segment{t0: g.t, t1: t, s0: g.now, s1: g.now})
 	}

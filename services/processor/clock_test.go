@@ -88,8 +88,30 @@ func TestOwnOutageStopsTheSupervisionClock(t *testing.T) {
 	b.receiver("a", 1000)
 	b.receiver("a", 601_000)
 	b.want(t, 601_000, 1000)
-	b.receiver("a", 602_000)
-	b.want(t, 602_000, 2000)
+	for at := int64(602_000); at <= 901_000; at += 1000 {
+		b.receiver("a", at)
+	}
+	b.want(t, 901_000, 1000)
+	b.receiver("a", 902_000)
+	b.want(t, 902_000, 2000)
+}
+
+// Decision 48: after a pause panels are allowed as long again, at most 5 min, to be
+// heard; a pause of less than 10 s is over when it is over.
+func TestPanelsAreAllowedToConnectAnew(t *testing.T) {
+	for pause, still := range map[int64]int64{2_501: 0, 9_999: 0, 10_000: 10_000, 60_000: 60_000, 300_001: 300_000, 3_600_000: 300_000} {
+		var b beating
+		b.receiver("a", 0)
+		b.receiver("a", 1000)
+		at := 1000 + pause
+		b.receiver("a", at)
+		b.want(t, at, 1000)
+		for range 400 {
+			at += 1000
+			b.receiver("a", at)
+		}
+		b.want(t, at, 401_000-still)
+	}
 }
 
 // Decision 5: a new boot is a new source; nobody listened in between.
@@ -146,10 +168,10 @@ func TestImplausibleJumpIsRefusedUntilAdjusted(t *testing.T) {
 
 func TestSAtCountsOnlyTimeThatWasListenedTo(t *testing.T) {
 	var b beating
-	for _, at := range []int64{0, 1000, 2000, 12_000, 13_000} {
+	for _, at := range []int64{0, 1000, 2000, 11_900, 13_000} {
 		b.receiver("a", at)
 	}
-	for at, want := range map[int64]int64{-5: 0, 0: 0, 500: 500, 2000: 2000, 7000: 2000, 12_000: 2000, 12_400: 2400, 13_000: 3000, 99_000: 3000} {
+	for at, want := range map[int64]int64{-5: 0, 0: 0, 500: 500, 2000: 2000, 7000: 2000, 11_900: 2000, 12_300: 2400, 13_000: 3100, 99_000: 3100} {
 		if got := b.c.sAt("g", start+at); got != want {
 			t.Errorf("S at %d: got %d, want %d", at, got, want)
 		}

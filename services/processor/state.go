@@ -24,8 +24,9 @@ import (
 // stateFormat is the newest encoding of what the engine keeps; the fold's pieces
 // have formats of their own. Bytes of every format are read for ever.
 //
-// Since 2 it has what counts against maxFailover, and the last adjustment.
-const stateFormat uint32 = 2
+// Since 2 it has what counts against maxFailover, and the last adjustment; since 3
+// what S is still to stand for after a pause.
+const stateFormat uint32 = 3
 
 // timersPerFrame bounds a frame of timers: 64 kB, about.
 const timersPerFrame = 4_096
@@ -299,5 +300,8 @@ func (c *clock) pack(p *packed.Coder, format uint32) {
 			packed.Int(p, &f.at)
 			packed.Int(p, &f.length)
 		})
+		if format >= 3 {
+			packed.Int(p, &g.allowed)
+		}
 	})
 }
