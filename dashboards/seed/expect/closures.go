@@ -2,6 +2,7 @@ package expect
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -201,6 +202,49 @@ func ClosedShare(h *seed.History, a Args) []queries.ClosedShareOf {
 		out.AlarmsPer100Others = &rate
 	}
 	return []queries.ClosedShareOf{out}
+}
+
+// CommunicationAvailability sums what was lost within the range.
+func CommunicationAvailability(h *seed.History, a Args) []queries.Availability {
+	type outage struct {
+		site          uint64
+		opened, ended time.Time
+	}
+	outages := map[[16]byte]outage{}
+	for _, d := range h.Detections {
+		if d.Kind != "communication_lost" || !d.ReceivedAt.Before(a.To) {
+			continue
+		}
+		o := outage{d.Site, d.OpenedAt, a.To}
+		if !d.ClosedAt.Equal(seed.Never) && d.ClosedAt.Before(a.To) {
+			o.ended = d.ClosedAt
+		}
+		if before, twice := outages[d.ID]; twice && before.ended.Before(o.ended) {
+			o.ended = before.ended
+		}
+		outages[d.ID] = o
+	}
+	var row queries.Availability
+	sites := map[uint64]bool{}
+	for _, o := range outages {
+		began := o.opened
+		if began.Before(a.From) {
+			began = a.From
+		}
+		if lost := o.ended.Sub(began).Milliseconds(); lost > 0 {
+			row.Outages++
+			sites[o.site] = true
+			row.LostMS += lost
+			row.LongestMS = max(row.LongestMS, lost)
+		}
+	}
+	row.Sites = uint64(len(sites))
+	row.SiteMS = int64(math.Round(historiesOf(h).days(a, func(s seed.SiteState) bool { return !s.Deleted }) * 86_400_000))
+	if row.SiteMS > 0 {
+		share := 1 - float64(row.LostMS)/float64(row.SiteMS)
+		row.Availability = &share
+	}
+	return []queries.Availability{row}
 }
 
 // AlarmsClosedAgainstOthers counts alarms by whether the site was closed then.

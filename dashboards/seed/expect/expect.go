@@ -70,6 +70,14 @@ func Answer(h *seed.History, name string, args map[string]string) (any, error) {
 		return IncidentsFlow(h, a), nil
 	case "answer_attainment":
 		return AnswerAttainment(h, a), nil
+	case "answer_attainment_by_group":
+		return AnswerAttainmentByGroup(h, a), nil
+	case "answer_quantiles":
+		return AnswerQuantiles(h, a), nil
+	case "incident_outcomes":
+		return IncidentOutcomes(h, a), nil
+	case "communication_availability":
+		return CommunicationAvailability(h, a), nil
 	case "sites_not_protected":
 		return SitesNotProtected(h, a), nil
 	case "operators_active":

@@ -106,44 +106,58 @@ func IncidentsFlow(h *seed.History, a Args) []queries.IncidentsBucket {
 	return out
 }
 
-// AnswerAttainment judges each incident by its first answer clock.
-func AnswerAttainment(h *seed.History, a Args) []queries.Attainment {
+// judged is an incident with its first answer clock, and when it was answered:
+// seed.Never when it was not.
+type judged struct {
+	seed.Incident
+	first, second, answered time.Time
+}
+
+// judgedIncidents are those opened in the range whose clock has ended.
+func judgedIncidents(h *seed.History, a Args) []judged {
 	versions := map[string][]seed.Incident{}
 	for _, i := range h.Incidents {
 		if !i.Deleted {
 			versions[i.ID] = append(versions[i.ID], i)
 		}
 	}
-	classes := map[string]*queries.Attainment{}
+	var out []judged
 	for _, all := range versions {
 		last := all[len(all)-1]
-		if !a.inside(last.OpenedAt) {
-			continue
-		}
-		first, second := last.AtRiskAt, last.MissedAt
+		j := judged{last, last.AtRiskAt, last.MissedAt, last.ClosedAt}
 		for _, v := range all {
-			if v.AtRiskAt.Before(first) {
-				first = v.AtRiskAt
+			if v.AtRiskAt.Before(j.first) {
+				j.first = v.AtRiskAt
 			}
-			if v.MissedAt.Before(second) {
-				second = v.MissedAt
+			if v.MissedAt.Before(j.second) {
+				j.second = v.MissedAt
 			}
 		}
-		answered := last.ClosedAt
 		if !last.ClaimedAt.Equal(seed.Never) && !last.FirstActAt.Equal(seed.Never) {
-			answered = last.ClaimedAt
-			if last.FirstActAt.After(answered) {
-				answered = last.FirstActAt
+			j.answered = last.ClaimedAt
+			if last.FirstActAt.After(j.answered) {
+				j.answered = last.FirstActAt
 			}
 		}
-		is := !answered.Equal(seed.Never)
-		if !is && second.After(a.To) {
-			continue
+		if a.inside(last.OpenedAt) && (j.is() || !j.second.After(a.To)) {
+			out = append(out, j)
 		}
-		if classes[last.Class] == nil {
-			classes[last.Class] = &queries.Attainment{Class: last.Class}
+	}
+	return out
+}
+
+func (j judged) is() bool { return !j.answered.Equal(seed.Never) }
+
+func (j judged) within(figure time.Time) bool { return j.is() && !j.answered.After(figure) }
+
+// AnswerAttainment judges each incident by its first answer clock.
+func AnswerAttainment(h *seed.History, a Args) []queries.Attainment {
+	classes := map[string]*queries.Attainment{}
+	for _, j := range judgedIncidents(h, a) {
+		if classes[j.Class] == nil {
+			classes[j.Class] = &queries.Attainment{Class: j.Class}
 		}
-		tally(classes[last.Class], is, is && !answered.After(first), is && !answered.After(second))
+		tally(classes[j.Class], j.is(), j.within(j.first), j.within(j.second))
 	}
 	for _, c := range classes {
 		c.ShareFirst = float64(c.WithinFirst) / float64(c.Incidents)
@@ -152,6 +166,76 @@ func AnswerAttainment(h *seed.History, a Args) []queries.Attainment {
 		c.MissesAllowed = c.Incidents * 15 / 1000
 	}
 	return sorted(classes, func(x, y queries.Attainment) int { return cmp.Compare(x.Class, y.Class) })
+}
+
+// AnswerAttainmentByGroup judges them by the groups of their sites at the end.
+func AnswerAttainmentByGroup(h *seed.History, a Args) []queries.GroupAttainment {
+	states := statesAt(h, a.To)
+	rows := map[string]*queries.GroupAttainment{}
+	for _, j := range judgedIncidents(h, a) {
+		s, known := states[j.Site]
+		if !known || s.Deleted {
+			continue
+		}
+		for _, group := range s.Groups {
+			key := group + "\x00" + j.Class
+			if rows[key] == nil {
+				rows[key] = &queries.GroupAttainment{Group: group, Class: j.Class}
+			}
+			var c queries.Attainment
+			tally(&c, j.is(), j.within(j.first), j.within(j.second))
+			rows[key].Incidents++
+			rows[key].WithinFirst += c.WithinFirst
+			rows[key].WithinSecond += c.WithinSecond
+		}
+	}
+	for _, r := range rows {
+		r.Misses, r.MissesAllowed = r.Incidents-r.WithinSecond, r.Incidents*15/1000
+	}
+	return sorted(rows, func(x, y queries.GroupAttainment) int {
+		return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Class, y.Class))
+	})
+}
+
+// AnswerQuantiles sorts how long they waited.
+func AnswerQuantiles(h *seed.History, a Args) []queries.AnswerQuantiles {
+	waited := map[string][]int64{}
+	for _, j := range judgedIncidents(h, a) {
+		if j.is() {
+			waited[j.Class] = append(waited[j.Class], j.answered.Sub(j.OpenedAt).Milliseconds())
+		}
+	}
+	rows := map[string]*queries.AnswerQuantiles{}
+	for class, all := range waited {
+		slices.Sort(all)
+		at := func(level float64) int64 { return all[int(level*float64(len(all)))] }
+		rows[class] = &queries.AnswerQuantiles{Class: class, Answered: uint64(len(all)), P50MS: at(0.5), P95MS: at(0.95), P985MS: at(0.985), MaxMS: all[len(all)-1]}
+	}
+	return sorted(rows, func(x, y queries.AnswerQuantiles) int { return cmp.Compare(x.Class, y.Class) })
+}
+
+// IncidentOutcomes counts what was closed in the range.
+func IncidentOutcomes(h *seed.History, a Args) []queries.OutcomeCount {
+	last := map[string]seed.Incident{}
+	for _, i := range h.Incidents {
+		if !i.Deleted {
+			last[i.ID] = i
+		}
+	}
+	rows := map[string]*queries.OutcomeCount{}
+	for _, i := range last {
+		if i.ClosedAt.Equal(seed.Never) || !a.inside(i.ClosedAt) {
+			continue
+		}
+		key := i.Class + "\x00" + i.Outcome
+		if rows[key] == nil {
+			rows[key] = &queries.OutcomeCount{Class: i.Class, Outcome: i.Outcome}
+		}
+		rows[key].Incidents++
+	}
+	return sorted(rows, func(x, y queries.OutcomeCount) int {
+		return cmp.Or(cmp.Compare(x.Class, y.Class), cmp.Compare(x.Outcome, y.Outcome))
+	})
 }
 
 func tally(c *queries.Attainment, answered, first, second bool) {

@@ -30,9 +30,17 @@ func wrap[T any](call queries.Call[T]) typed {
 
 // registry is every query's Go function.
 var registry = map[string]func(expect.Args) typed{
-	"accepted_events":       func(a expect.Args) typed { return wrap(queries.AcceptedEvents(a.From, a.To)) },
-	"alarms_by_class":       func(a expect.Args) typed { return wrap(queries.AlarmsByClass(a.From, a.To, a.Bucket)) },
-	"answer_attainment":     func(a expect.Args) typed { return wrap(queries.AnswerAttainment(a.From, a.To)) },
+	"accepted_events":   func(a expect.Args) typed { return wrap(queries.AcceptedEvents(a.From, a.To)) },
+	"alarms_by_class":   func(a expect.Args) typed { return wrap(queries.AlarmsByClass(a.From, a.To, a.Bucket)) },
+	"answer_attainment": func(a expect.Args) typed { return wrap(queries.AnswerAttainment(a.From, a.To)) },
+	"answer_attainment_by_group": func(a expect.Args) typed {
+		return wrap(queries.AnswerAttainmentByGroup(a.From, a.To))
+	},
+	"answer_quantiles":  func(a expect.Args) typed { return wrap(queries.AnswerQuantilesByClass(a.From, a.To)) },
+	"incident_outcomes": func(a expect.Args) typed { return wrap(queries.IncidentOutcomes(a.From, a.To)) },
+	"communication_availability": func(a expect.Args) typed {
+		return wrap(queries.CommunicationAvailability(a.From, a.To))
+	},
 	"answer_times_by_class": func(a expect.Args) typed { return wrap(queries.AnswerTimesByClass(a.From, a.To)) },
 	"alarms_closed_against_others": func(a expect.Args) typed {
 		return wrap(queries.AlarmsClosedAgainstOthers(a.From, a.To, a.Bucket))
