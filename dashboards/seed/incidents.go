@@ -215,7 +215,7 @@ func (c *centre) verify(i *incident) {
 	c.in(c.about(4*time.Minute), func() { c.finish(i) })
 }
 
-var outcomes = []string{"user_error", "user_error", "user_error", "technical_fault", "animal_weather", "works_visit", "attempt", "undetermined"}
+var outcomes = []string{"user_error", "user_error", "user_error", "technical_fault", "animal_or_weather", "works_or_visit", "attempt", "undetermined"}
 
 func (c *centre) finish(i *incident) {
 	if i.row.Status == "closed" || i.row.ClaimedBy == "" {

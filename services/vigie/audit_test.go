@@ -7,12 +7,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/services/chain"
+	"github.com/open-vigie/vigie/services/report"
 )
 
 // quickAudit signs and keeps states far more often than in life.
@@ -47,6 +49,27 @@ func (in *installationUnderTest) wantAudit(t *testing.T, site uint64) {
 	in.wantExplained(t, site)
 	in.wantBaseline(t)
 	in.wantProven(t)
+	in.wantReport(t)
+}
+
+// wantReport: a report of these days is written, is proven, and is not when a byte of
+// it is another.
+func (in *installationUnderTest) wantReport(t *testing.T) {
+	t.Helper()
+	day := func(n int) string { return time.Now().AddDate(0, 0, n).Format(time.DateOnly) }
+	file := filepath.Join(t.TempDir(), "report.html")
+	in.wantTool(t, "signed digest", "report", "sla", "--from", day(-1), "--to", day(2), "--lang", "fr", "--out", file)
+	in.wantTool(t, "is the report that was signed", "verify", "report", file)
+	page, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(page), "Intrusion") || !strings.Contains(string(page), "Provisoire") {
+		t.Errorf("the report tells nothing of the alarms, or is not provisional before its end (%v)", err)
+	}
+	if err := os.WriteFile(file, append(page, ' '), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, ok := in.tool(t, "verify", "report", file); ok || !strings.Contains(out, report.ErrChanged.Error()) {
+		t.Errorf("a changed report was not found:\n%s", out)
+	}
 }
 
 const proven = "the log is the one that was signed"

@@ -48,7 +48,7 @@ running vigie up of the data directory.`,
 		},
 	}
 	clusterFlags(compare)
-	cmd.AddCommand(compare, verifyChainCommand(), verifyKeyCommand())
+	cmd.AddCommand(compare, verifyChainCommand(), verifyKeyCommand(), verifyReportCommand())
 	return cmd
 }
 

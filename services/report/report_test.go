@@ -1,0 +1,216 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/open-vigie/vigie/dashboards/seed"
+	"github.com/open-vigie/vigie/dashboards/seed/expect"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/warehouse"
+	"github.com/open-vigie/vigie/services/warehouse/enginetest"
+)
+
+func TestMain(m *testing.M) { os.Exit(enginetest.Main(m)) }
+
+var paris = mustZone("Europe/Paris")
+
+func mustZone(name string) *time.Location {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		panic(err)
+	}
+	return zone
+}
+
+// The week has the night in which clocks go back: its Sunday has 25 hours.
+var weekEnd = time.Date(2026, 10, 29, 0, 0, 0, 0, paris)
+
+func seeded(t *testing.T) (*seed.History, *warehouse.DB) {
+	t.Helper()
+	h := seed.New(5, weekEnd.UTC(), 7*24*time.Hour, 300)
+	db := enginetest.Open(t, enginetest.Shared(t))
+	if err := errors.Join(seed.KeepForEver(context.Background(), db), h.Load(context.Background(), db)); err != nil {
+		t.Fatal(err)
+	}
+	return h, db
+}
+
+// The report says what plain loops over the history say.
+func TestSLA(t *testing.T) {
+	h, db := seeded(t)
+	from := time.Date(2026, 10, 23, 0, 0, 0, 0, paris)
+	r, err := Make(context.Background(), db, Options{From: from, To: weekEnd, Zone: paris, Program: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := expect.Args{From: from.UTC(), To: weekEnd.UTC(), Bucket: 15 * time.Minute}
+	want := expect.AnswerAttainment(h, a)
+	took := expect.AnswerQuantiles(h, a)
+	if len(want) == 0 || len(r.Answers) != len(want) {
+		t.Fatalf("%d classes, want %d", len(r.Answers), len(want))
+	}
+	for i, w := range want {
+		got := r.Answers[i]
+		met := 100*w.WithinFirst >= 80*w.Incidents && w.Misses <= w.MissesAllowed
+		if got.Class != w.Class || got.Incidents != w.Incidents || got.Misses != w.Misses || got.MissesAllowed != w.MissesAllowed || got.Met != met {
+			t.Errorf("%+v, want %+v, reached %v", got, w, met)
+		}
+	}
+	for _, q := range took {
+		for _, got := range r.Answers {
+			if got.Class == q.Class && (*got.P50MS != q.P50MS || *got.P985MS != q.P985MS || *got.MaxMS != q.MaxMS) {
+				t.Errorf("%s took %d %d %d ms, want %+v", got.Class, *got.P50MS, *got.P985MS, *got.MaxMS, q)
+			}
+		}
+	}
+	days := map[string]uint64{}
+	for _, b := range expect.AlarmsByClass(h, a) {
+		days[b.Time.In(paris).Format(time.DateOnly)] += b.Alarms
+	}
+	if len(r.Days) != 6 {
+		t.Errorf("%d days, want 6: %v", len(r.Days), r.Days)
+	}
+	for _, d := range r.Days {
+		if d.Alarms != days[d.Date] || d.Alarms == 0 {
+			t.Errorf("%s has %d alarms, want %d", d.Date, d.Alarms, days[d.Date])
+		}
+	}
+	if got, want := r.Heard, expect.CommunicationAvailability(h, a)[0]; got.Outages != want.Outages || got.LostMS != want.LostMS || *got.Availability != *want.Availability {
+		t.Errorf("communication %+v, want %+v", got, want)
+	}
+	until := expect.DataFreshness(h, a)[0].NewestBeat
+	if r.Closed == nil || len(r.Outcomes) == 0 || len(r.Detections) == 0 || !r.DataUntil.Equal(until) || r.Provisional != until.Before(a.To.Add(-freshness)) {
+		t.Errorf("closed %v, %d outcomes, %d kinds of detections, data until %s (want %s), provisional %v",
+			r.Closed, len(r.Outcomes), len(r.Detections), r.DataUntil, until, r.Provisional)
+	}
+	written(t, r)
+}
+
+// written: each form holds what the report says.
+func written(t *testing.T, r *SLA) {
+	t.Helper()
+	var asJSON, asCSV bytes.Buffer
+	if err := errors.Join(r.WriteJSON(&asJSON), r.WriteCSV(&asCSV)); err != nil {
+		t.Fatal(err)
+	}
+	var again SLA
+	if err := json.Unmarshal(asJSON.Bytes(), &again); err != nil || !reflect.DeepEqual(*r, again) {
+		t.Errorf("the JSON read again is another report (%v)", err)
+	}
+	rows, err := csv.NewReader(&asCSV).ReadAll()
+	if err != nil || len(rows) != 1+len(r.Answers) {
+		t.Errorf("%d lines of CSV for %d classes (%v)", len(rows), len(r.Answers), err)
+	}
+	for lang, words := range map[string][]string{"en": {"Answer times", "Intrusion", "User error", "Communication lost"}, "fr": {"Délais de réponse", "Intrusion", "Erreur utilisateur", "Site injoignable"}} {
+		var page bytes.Buffer
+		if err := r.WriteHTML(&page, lang); err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range words {
+			if !strings.Contains(page.String(), word) {
+				t.Errorf("the page in %q does not say %q", lang, word)
+			}
+		}
+		if outside := regexp.MustCompile(`(src|href)=|url\(|@import`).FindString(page.String()); outside != "" {
+			t.Errorf("the page needs something else: %s", outside)
+		}
+	}
+}
+
+func TestSLAOfAGroup(t *testing.T) {
+	h, db := seeded(t)
+	o := Options{From: weekEnd.AddDate(0, 0, -6), To: weekEnd, Zone: paris}
+	rows := expect.AnswerAttainmentByGroup(h, expect.Args{From: o.From.UTC(), To: o.To.UTC()})
+	o.Group = rows[len(rows)/2].Group
+	r, err := Make(context.Background(), db, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, w := range rows {
+		if w.Group != o.Group {
+			continue
+		}
+		n++
+		if got := r.Answers[n-1]; got.Class != w.Class || got.Incidents != w.Incidents || got.Misses != w.Misses {
+			t.Errorf("%+v, want %+v", got, w)
+		}
+	}
+	if n != len(r.Answers) || r.Heard != nil || r.Days != nil {
+		t.Errorf("%d classes, want %d, and nothing of the centre", len(r.Answers), n)
+	}
+	o.Group = "nobody"
+	if _, err := Make(context.Background(), db, o); !errors.Is(err, ErrNoGroup) || !strings.Contains(err.Error(), rows[0].Group) {
+		t.Errorf("a group that is none: %v", err)
+	}
+}
+
+// Where the warehouse has not come to the end of the period, the report says so.
+func TestProvisional(t *testing.T) {
+	_, db := seeded(t)
+	r, err := Make(context.Background(), db, Options{From: weekEnd.AddDate(0, 0, -1), To: weekEnd.AddDate(0, 0, 1), Zone: paris})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := r.WriteHTML(&page, "fr"); err != nil || !r.Provisional || !strings.Contains(page.String(), "Provisoire") {
+		t.Errorf("provisional %v, %v", r.Provisional, err)
+	}
+}
+
+func TestASignedReportIsProven(t *testing.T) {
+	secret, public, err := note.GenerateKey(rand.Reader, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err1 := note.NewSigner(secret)
+	verifier, err2 := note.NewVerifier(public)
+	text := []byte("<html>a report</html>")
+	signed, err3 := Sign(text, signer)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	trusted := note.VerifierList(verifier)
+	if err := Check(text, signed, trusted); err != nil {
+		t.Error(err)
+	}
+	if err := Check(append(text, ' '), signed, trusted); !errors.Is(err, ErrChanged) {
+		t.Errorf("a changed report: %v", err)
+	}
+	if err := Check(text, bytes.Replace(signed, []byte("v1"), []byte("v2"), 1), trusted); err == nil {
+		t.Error("a changed digest was taken")
+	}
+	if err := Check(text, signed, note.VerifierList()); err == nil {
+		t.Error("a digest under an unknown key was taken")
+	}
+}
+
+// Each name that the tables can hold has a French word.
+func TestEveryNameHasAWord(t *testing.T) {
+	for names, words := range map[*map[int32]string]map[string]string{
+		&vigiev1.EventClass_name: frenchClasses, &vigiev1.IncidentOutcome_name: frenchOutcomes, &vigiev1.DetectionKind_name: frenchKinds,
+	} {
+		for n, name := range *names {
+			name = strings.ToLower(name)
+			for _, prefix := range []string{"event_class_", "incident_outcome_", "detection_kind_"} {
+				name = strings.TrimPrefix(name, prefix)
+			}
+			if n != 0 && words[name] == "" {
+				t.Errorf("%s has no French word", name)
+			}
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package report
+
+import (
+	"cmp"
+	_ "embed"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed page.html
+var pageSource string
+
+// WriteJSON writes the report as JSON.
+func (r *SLA) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(r)
+}
+
+// WriteCSV writes the answers by class, a line each, with a head that names units.
+func (r *SLA) WriteCSV(w io.Writer) error {
+	out := csv.NewWriter(w)
+	lines := [][]string{{"from", "to", "group", "class", "incidents", "within_first", "within_second", "share_first", "share_second", "misses", "misses_allowed", "met", "p50_ms", "p95_ms", "p98_5_ms", "max_ms"}}
+	figure := func(ms *int64) string {
+		if ms == nil {
+			return ""
+		}
+		return strconv.FormatInt(*ms, 10)
+	}
+	for _, a := range r.Answers {
+		lines = append(lines, []string{
+			r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), r.Group, a.Class, fmt.Sprint(a.Incidents), fmt.Sprint(a.WithinFirst), fmt.Sprint(a.WithinSecond),
+			strconv.FormatFloat(a.ShareFirst, 'f', 4, 64), strconv.FormatFloat(a.ShareSecond, 'f', 4, 64), fmt.Sprint(a.Misses), fmt.Sprint(a.MissesAllowed), strconv.FormatBool(a.Met),
+			figure(a.P50MS), figure(a.P95MS), figure(a.P985MS), figure(a.MaxMS),
+		})
+	}
+	if err := out.WriteAll(lines); err != nil {
+		return fmt.Errorf("write the report as CSV: %w", err)
+	}
+	return nil
+}
+
+// WriteHTML writes the report as one page that needs nothing but itself, in French
+// for "fr" and in English for any other language.
+func (r *SLA) WriteHTML(w io.Writer, lang string) error {
+	if lang != "fr" {
+		lang = "en"
+	}
+	v := view{r, lang}
+	page, err := template.New("report").Funcs(v.functions()).Parse(pageSource)
+	if err != nil {
+		return fmt.Errorf("read the page's template: %w", err)
+	}
+	if err := page.Execute(w, v); err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return nil
+}
+
+// view is the report as the page's template sees it.
+type view struct {
+	*SLA
+	Lang string
+}
+
+func (v view) functions() template.FuncMap {
+	return template.FuncMap{
+		"t": func(en, fr string) string {
+			if v.Lang == "fr" {
+				return fr
+			}
+			return en
+		},
+		"class":   func(name string) string { return shown(name, v.Lang, frenchClasses) },
+		"outcome": func(name string) string { return shown(name, v.Lang, frenchOutcomes) },
+		"kind":    func(name string) string { return shown(name, v.Lang, frenchKinds) },
+		"percent": func(share float64) string { return v.decimal(100*share, 1) + "\u202f%" },
+		"precise": func(share float64) string { return v.decimal(100*share, 3) + "\u202f%" },
+		"count":   v.count,
+		"wait":    v.wait,
+		"long":    func(ms int64) string { return v.wait(&ms) },
+	}
+}
+
+func (v view) decimal(x float64, digits int) string {
+	s := strconv.FormatFloat(x, 'f', digits, 64)
+	if v.Lang == "fr" {
+		s = strings.Replace(s, ".", ",", 1)
+	}
+	return s
+}
+
+// count groups digits by three.
+func (v view) count(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	gap := ","
+	if v.Lang == "fr" {
+		gap = "\u202f"
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + gap + s[i:]
+	}
+	return s
+}
+
+// wait shows a duration in the unit that people would say it in.
+func (v view) wait(ms *int64) string {
+	switch {
+	case ms == nil:
+		return "–"
+	case *ms < 60_000:
+		return v.decimal(float64(*ms)/1000, 1) + " s"
+	case *ms < 3_600_000:
+		return v.decimal(float64(*ms)/60_000, 1) + " min"
+	}
+	return v.decimal(float64(*ms)/3_600_000, 1) + " h"
+}
+
+// Last is the last day of the period.
+func (v view) Last() time.Time { return v.To.Add(-time.Millisecond) }
+
+// Local is a time in the period's zone.
+func (v view) Local(t time.Time) time.Time {
+	zone, err := time.LoadLocation(v.TimeZone)
+	if err != nil {
+		return t.UTC()
+	}
+	return t.In(zone)
+}
+
+// Met counts the classes whose figures were reached.
+func (v view) Met() (n int) {
+	for _, a := range v.Answers {
+		if a.Met {
+			n++
+		}
+	}
+	return n
+}
+
+// turned is what the incidents of a class turned out to be.
+type turned struct {
+	Class     string
+	Incidents uint64
+	Outcomes  []Outcome
+}
+
+// Turned groups the outcomes by class, the most frequent first.
+func (v view) Turned() (all []turned) {
+	for _, o := range v.Outcomes {
+		if len(all) == 0 || all[len(all)-1].Class != o.Class {
+			all = append(all, turned{Class: o.Class})
+		}
+		last := &all[len(all)-1]
+		last.Incidents += o.Incidents
+		last.Outcomes = append(last.Outcomes, o)
+	}
+	for _, c := range all {
+		slices.SortStableFunc(c.Outcomes, func(a, b Outcome) int { return cmp.Compare(b.Incidents, a.Incidents) })
+	}
+	return all
+}
+
+// Chart is the alarms of each day as bars.
+func (v view) Chart() template.HTML {
+	const width, height, room = 720, 160, 18
+	most := uint64(1)
+	for _, d := range v.Days {
+		most = max(most, d.Alarms)
+	}
+	var b strings.Builder
+	title := "Alarms a day"
+	if v.Lang == "fr" {
+		title = "Alarmes par jour"
+	}
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, width, height+room, title)
+	step := float64(width) / float64(max(len(v.Days), 1))
+	for i, d := range v.Days {
+		h := float64(height-room) * float64(d.Alarms) / float64(most)
+		x := step * float64(i)
+		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s: %s</title></rect>`, x+step*0.1, float64(height)-h, step*0.8, h, d.Date, v.count(d.Alarms))
+		if d.Alarms == most {
+			fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x+step/2, float64(height)-h-4, v.count(d.Alarms))
+		}
+		if len(v.Days) <= 10 || i%5 == 0 {
+			fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`, x+step/2, height+room-4, d.Date[len("2006-"):])
+		}
+	}
+	b.WriteString(`</svg>`)
+	return template.HTML(b.String()) //nolint:gosec // made of numbers and dates
+}
