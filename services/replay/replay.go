@@ -1,6 +1,6 @@
 // Package replay folds the past again, from the log alone and beside everything
 // that runs: to see it, to compare it with what was said then, or to learn what
-// another policy would have made of it. It writes to no topic.
+// another policy would have made of it. It writes to no topic of the log's prefix.
 //
 // A replay streams: of the log it holds what is on the wire, of the outputs only
 // what differs (diff.go).
@@ -38,6 +38,8 @@ type Options struct {
 	Store snapshot.Store
 	// Out takes each output as a line of JSON; nil for none.
 	Out io.Writer
+	// Copy takes each output, as the processor would have written it; nil for none.
+	Copy *Copy
 	// Compare compares with what was said then.
 	Compare bool
 	// Parallel is how many partitions are folded at once; 2 by default.
@@ -92,6 +94,11 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
+	}
+	if r.Copy != nil {
+		if err := r.Copy.Flush(context.WithoutCancel(ctx)); err != nil {
+			return nil, err
+		}
 	}
 	if opts.Compare {
 		r.report.Rows, r.report.NotComparable = r.table.rows(), r.table.notComparable
@@ -189,6 +196,11 @@ func (r *runner) partition(ctx context.Context, number int32, in Range) error {
 func (r *runner) give(ctx context.Context, number int32, offset int64, out []*kgo.Record, then *said, c *comparison) error {
 	if r.Out != nil {
 		if err := r.write(number, offset, out); err != nil {
+			return err
+		}
+	}
+	if r.Copy != nil {
+		if err := r.Copy.add(ctx, number, out); err != nil {
 			return err
 		}
 	}

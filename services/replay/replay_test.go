@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -287,4 +291,68 @@ func TestAReplayBeginsAtTheNearestSnapshot(t *testing.T) {
 	if err := json.Unmarshal([]byte(fromLog[:bytes.IndexByte([]byte(fromLog), '\n')]), &first); err != nil || first.Type == "" || first.Value["site"] == "" {
 		t.Errorf("the first line is %+v (%v)", first, err)
 	}
+}
+
+// What a replay writes to another prefix is what the processor wrote to its own, to
+// the byte; only empty topics are written to, and never those of the log.
+func TestAReplayIsCopiedToAnotherPrefix(t *testing.T) {
+	p := newPast(t)
+	p.policy(storm(3))
+	p.alarms(7, 4)
+	p.alarms(8, 2)
+	p.folded()
+	other := p.cfg
+	other.TopicPrefix = "tried."
+	if _, err := replay.NewCopy(t.Context(), p.cfg, other.TopicPrefix, discard); err == nil || !strings.Contains(err.Error(), "vigie provision --topic-prefix tried.") {
+		t.Errorf("topics that are not there: %v", err)
+	}
+	if _, err := replay.NewCopy(t.Context(), p.cfg, "vigie.", discard); err == nil {
+		t.Error("the log's own topics were taken")
+	}
+	if _, err := eventlog.Provision(t.Context(), other, eventlog.Options{Partitions: partitions, Local: true}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := replay.NewCopy(t.Context(), p.cfg, other.TopicPrefix, discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if r := p.replay(replay.Point{}, replay.Point{}, func(o *replay.Options) { o.Copy, o.Compare = c, false }); r.Outputs == 0 {
+		t.Fatal("the replay gave nothing")
+	}
+	for _, name := range []string{topics.SiteStates, topics.Detections, topics.Incidents, topics.Outcomes, topics.Directory, topics.Accounts} {
+		was, is := p.said(p.cfg.Topic(name)), p.said(other.Topic(name))
+		if !slices.Equal(was, is) {
+			t.Errorf("%s: then\n%s\nnow\n%s", name, strings.Join(was, "\n"), strings.Join(is, "\n"))
+		}
+	}
+	if len(p.said(other.Topic(topics.Incidents))) == 0 {
+		t.Error("no incident was written")
+	}
+	if _, err := replay.NewCopy(t.Context(), p.cfg, other.TopicPrefix, discard); !errors.Is(err, replay.ErrNotEmpty) {
+		t.Errorf("topics that are not empty: %v", err)
+	}
+}
+
+// said is what stands in a topic, a line a record, by partition.
+func (p *past) said(topic string) (lines []string) {
+	p.t.Helper()
+	for n := range int32(partitions) {
+		ends, err := kadm.NewClient(p.cl).ListEndOffsets(p.t.Context(), topic)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		end, _ := ends.Lookup(topic, n)
+		opts := append(p.cfg.ReaderOpts(discard), kgo.KeepControlRecords())
+		err = eventlog.ReadRange(p.t.Context(), opts, topic, n, 0, end.Offset, func(r *kgo.Record) error {
+			if !r.Attrs.IsControl() {
+				lines = append(lines, fmt.Sprintf("%d %s %d %x %v", n, r.Key, r.Timestamp.UnixMilli(), r.Value, r.Headers))
+			}
+			return nil
+		})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return lines
 }

@@ -25,6 +25,7 @@ type replayQuestion struct {
 	partition       int32
 	from, to        string
 	policy, out     string
+	prefix          string
 	diff, newPolicy bool
 }
 
@@ -33,9 +34,9 @@ func replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Fold the past again, by its own policy or by another, and compare with what was said",
-		Long: `Folds a stretch of the log again, beside everything that runs, and writes to no
-topic. --out gives what comes of it as lines of JSON, --diff a table of what
-differs from what was said then. With --policy another policy judges the stretch;
+		Long: `Folds a stretch of the log again, beside everything that runs, and changes nothing
+that was said. --out gives what comes of it as lines of JSON, --to-prefix as records
+on topics of another prefix, --diff a table of what differs from what was said then. With --policy another policy judges the stretch;
 what came before it is judged by the policies of its day.
 
 --from and --to are a time (2026-11-19, 2026-11-19T08:00:00Z), how long ago (7d,
@@ -44,7 +45,8 @@ the stretch, else at the first record of the log, and ends at what is folded.`,
 		Example: `  vigie replay --diff                                       is it what was said?
   vigie replay --print-policy > policy.json                 the policy in force
   vigie replay --from 7d --policy policy.json --diff        what would last week have been?
-  vigie replay --from 2026-11-19 --to 2026-11-20 --out day.jsonl`,
+  vigie replay --from 2026-11-19 --to 2026-11-20 --out day.jsonl
+  vigie provision --topic-prefix tried. && vigie replay --policy policy.json --to-prefix tried.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := load(cmd)
 			if err != nil {
@@ -59,6 +61,7 @@ the stretch, else at the first record of the log, and ends at what is folded.`,
 	f.StringVar(&q.to, "to", "", "where it ends (default: what is folded)")
 	f.StringVar(&q.policy, "policy", "", "file with the policy to judge by, as --print-policy prints it")
 	f.StringVar(&q.out, "out", "", "file for what comes of it, one line of JSON each; - is standard output")
+	f.StringVar(&q.prefix, "to-prefix", "", "prefix of topics for what comes of it; they are there and empty")
 	f.BoolVar(&q.diff, "diff", false, "compare with what was said then")
 	f.BoolVar(&q.newPolicy, "print-policy", false, "print the newest policy of the log and do nothing else")
 	clusterFlags(cmd)
@@ -123,6 +126,12 @@ func (s *settings) replay(cmd *cobra.Command, q *replayQuestion) error {
 	closeOut, err := q.open(&opts, out)
 	if err != nil {
 		return err
+	}
+	if q.prefix != "" {
+		if opts.Copy, err = replay.NewCopy(ctx, s.kafka, q.prefix, s.log); err != nil {
+			return errors.Join(fmt.Errorf("--to-prefix: %w", err), closeOut())
+		}
+		defer opts.Copy.Close()
 	}
 	m := startMeter("replay")
 	opts.Done, opts.Total = &m.done, &m.total
