@@ -124,7 +124,7 @@ func (c Config) IngestOpts(log *slog.Logger) []kgo.Opt {
 		kgo.ProducerLinger(2*time.Millisecond),
 		kgo.MaxBufferedRecords(200_000),
 		kgo.MaxBufferedBytes(256<<20),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.WithCompressor(newCompressor()),
 	)
 }
 
@@ -174,7 +174,7 @@ func (c Config) TransactOpts(log *slog.Logger, group, instance string, consume .
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.WithCompressor(newCompressor()),
 	)
 }
 
