@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
-	"golang.org/x/sys/unix"
 )
 
 // maxInsertBytes bounds the rows of one INSERT, decompressed: they wait in
@@ -77,21 +75,13 @@ func (s *server) insert(w http.ResponseWriter, req *request, st *statement, c *c
 	if req.reader {
 		return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode", ReaderUser)
 	}
-	fd, err := unix.MemfdCreate("vigie-insert", unix.MFD_CLOEXEC)
+	rows, n, err := rowsInMemory(data, maxInsertBytes, fmt.Sprintf("An INSERT may carry %d bytes: send the rows in several", maxInsertBytes))
 	if err != nil {
-		return fmt.Errorf("make room for the rows of an INSERT: %w", err)
+		return err
 	}
-	rows := os.NewFile(uintptr(fd), "rows of an INSERT")
 	defer rows.Close()
-	n, err := io.Copy(rows, io.LimitReader(data, maxInsertBytes+1))
-	if err != nil {
-		return bodyError(err)
-	}
-	if n > maxInsertBytes {
-		return refuse(codeTooBig, "TOO_MANY_BYTES", "An INSERT may carry %d bytes: send the rows in several", maxInsertBytes)
-	}
 	in := st.insert
-	sql := fmt.Sprintf("%s FROM INFILE '/proc/self/fd/%d' COMPRESSION 'none' %s FORMAT %s", in.head, rows.Fd(), in.tail, in.format)
+	sql := fmt.Sprintf("%s %s %s FORMAT %s", in.head, infile(rows), in.tail, in.format)
 	if n == 0 {
 		return s.answer(w, req, "", nil, stats{}, began)
 	}

@@ -72,6 +72,19 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 	if cfg.Password == "" || cfg.ReaderPassword == "" {
 		return fmt.Errorf("%s and %s must be set", passwordEnv, readerPasswordEnv)
 	}
+	var err error
+	for _, path := range []*string{&cfg.Data, &cfg.Lib} {
+		if *path, err = filepath.Abs(*path); err != nil {
+			return fmt.Errorf("find %s: %w", *path, err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(cfg.Data, "empty"), 0o700); err != nil {
+		return fmt.Errorf("make the ClickHouse data directory: %w", err)
+	}
+	held, err := confine(cfg)
+	if err != nil {
+		return err
+	}
 	lock, err := lockData(cfg.Data)
 	if err != nil {
 		return err
@@ -87,15 +100,12 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 		return err
 	}
 	defer s.close()
-	cfg.Log.Info("the ClickHouse engine answers", "address", listener.Addr().String(), "version", s.version)
+	cfg.Log.Info("the ClickHouse engine answers", "address", listener.Addr().String(), "version", s.version, "held_to", held)
 	return s.serve(ctx, listener)
 }
 
-// lockData makes the directory and keeps every other engine out of it.
+// lockData keeps every other engine out of the directory.
 func lockData(dir string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Join(dir, "empty"), 0o700); err != nil {
-		return nil, fmt.Errorf("make the ClickHouse data directory: %w", err)
-	}
 	lock, err := os.OpenFile(filepath.Join(dir, "vigie.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock the ClickHouse data directory: %w", err)
@@ -128,14 +138,14 @@ func openServer(cfg ServeConfig) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := filepath.Abs(filepath.Join(cfg.Data, "store"))
-	if filepath.IsAbs(cfg.Data) {
-		data, err = filepath.Join(cfg.Data, "store"), nil
-	}
-	if err != nil {
+	data := filepath.Join(cfg.Data, "store")
+	s := &server{cfg: cfg, lib: lib, data: data, slots: make(chan struct{}, maxQueries)}
+	if s.version, err = lib.version(filepath.Join(cfg.Data, "empty")); err != nil {
 		return nil, err
 	}
-	s := &server{cfg: cfg, lib: lib, data: data, slots: make(chan struct{}, maxQueries)}
+	if err := checkVersion(cfg.Data, s.version); err != nil {
+		return nil, err
+	}
 	// What a former start left of the fence is in the way of this one's.
 	for _, leftover := range []string{"default.sql", "default.sql.tmp"} {
 		if err := os.Remove(filepath.Join(data, "metadata", leftover)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -150,12 +160,6 @@ func openServer(cfg ServeConfig) (*server, error) {
 		s.root.close()
 		return nil, err
 	}
-	out, _, err := s.root.query("SELECT version()", "TabSeparatedRaw")
-	if err != nil {
-		s.root.close()
-		return nil, fmt.Errorf("ask the engine for its version: %w", err)
-	}
-	s.version = string(out[:max(len(out)-1, 0)])
 	s.name, _ = os.Hostname()
 	return s, nil
 }

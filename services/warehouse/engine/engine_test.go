@@ -37,18 +37,19 @@ func start(t *testing.T, dir string) *Local {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- l.Run(ctx) }()
+	var ended error
+	done := make(chan struct{})
+	go func() { defer close(done); ended = l.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
+		if <-done; ended != nil {
+			t.Error(ended)
 		}
 	})
 	select {
 	case <-l.Ready():
-	case err := <-done:
-		t.Fatal(err)
+	case <-done:
+		t.FailNow()
 	}
 	return l
 }

@@ -87,6 +87,7 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request, began time.Time)
 	if err != nil {
 		return err
 	}
+	defer req.closeExternal()
 	s.stamp(w, req)
 	if err := s.takeSlot(r.Context()); err != nil {
 		return err
@@ -109,12 +110,12 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request, began time.Time)
 	if err != nil {
 		return err
 	}
-	if req.reader {
-		if err := st.checkReader(); err != nil {
+	if req.reader || req.readsOnly {
+		if err := st.checkReads(); err != nil {
 			return err
 		}
 	}
-	c, release, err := s.prepare(req, began)
+	c, release, err := s.prepare(req)
 	if err != nil {
 		return err
 	}
@@ -124,6 +125,9 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request, began time.Time)
 	}
 	if err := mustEnd(body); err != nil {
 		return err
+	}
+	if st.checkReads() == nil {
+		defer s.endWithClient(r.Context(), req.queryID)()
 	}
 	return s.run(w, req, st, c, began)
 }
@@ -183,7 +187,7 @@ func bodyError(err error) error {
 }
 
 // prepare gives a connection with the request's database, settings and limits.
-func (s *server) prepare(req *request, now time.Time) (*conn, func(), error) {
+func (s *server) prepare(req *request) (*conn, func(), error) {
 	// A reader has nothing to keep in a session, and readonly cannot be lifted again.
 	if req.session == "" || req.reader || req.readonly != "" && req.readonly != "0" {
 		c, err := s.connect()
@@ -202,8 +206,9 @@ func (s *server) prepare(req *request, now time.Time) (*conn, func(), error) {
 	}
 	restore := rememberSettings(x.conn, req.settings)
 	release := func() {
+		dropExternal(x.conn, req)
 		restore()
-		s.sessions.give(req.session, x, req.closeSession, now)
+		s.sessions.give(req.session, x, req.closeSession, time.Now())
 	}
 	if err := s.dress(x.conn, req); err != nil {
 		release()
@@ -263,7 +268,11 @@ func (s *server) dress(c *conn, req *request) error {
 	if req.reader {
 		sets = append(sets, param{"max_memory_usage_for_user", strconv.Itoa(maxUserMemory)})
 	}
-	if err := set(c, sets...); err != nil {
+	// By this mark the statement is found again when it must end.
+	if err := set(c, append(sets, param{"log_comment", req.queryID})...); err != nil {
+		return err
+	}
+	if err := loadExternal(c, req); err != nil {
 		return err
 	}
 	switch {

@@ -34,8 +34,12 @@ type request struct {
 	sessionCheck   bool
 	closeSession   bool
 	readonly       string
-	settings       []param
-	params         []param
+	// readsOnly holds for a GET in a session, whose connection cannot be made
+	// readonly: that could not be lifted for the next request.
+	readsOnly bool
+	settings  []param
+	params    []param
+	external  []external
 }
 
 // reserved are parameters of the HTTP interface that are no settings.
@@ -48,34 +52,40 @@ var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 // parseRequest reads what the URL and the headers say, and who asks.
 func (s *server) parseRequest(r *http.Request) (*request, error) {
 	q := r.URL.Query()
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		if err := mergeForm(r, q); err != nil {
-			return nil, err
-		}
-	}
 	user, err := s.authenticate(r, q)
 	if err != nil {
 		return nil, err
 	}
-	req := &request{
-		http: r, reader: user == ReaderUser, query: q.Get("query"),
-		queryID:       first(r.Header.Get("X-ClickHouse-Query-Id"), q.Get("query_id")),
-		database:      first(r.Header.Get("X-ClickHouse-Database"), q.Get("database")),
-		defaultFormat: first(r.Header.Get("X-ClickHouse-Format"), q.Get("default_format"), "TabSeparated"),
-		compress:      isOn(q.Get("compress")), decompress: isOn(q.Get("decompress")),
-		compressMethod: q.Get("network_compression_method"),
-		httpCompress:   isOn(q.Get("enable_http_compression")),
-		waitEnd:        isOn(q.Get("wait_end_of_query")),
-		session:        q.Get("session_id"), sessionCheck: isOn(q.Get("session_check")), closeSession: isOn(q.Get("close_session")),
-		readonly: q.Get("readonly"),
+	req := &request{http: r, reader: user == ReaderUser}
+	if err := req.parse(r, q); err != nil {
+		req.closeExternal()
+		return nil, err
 	}
-	if req.queryID == "" {
-		req.queryID = uuid.NewString()
+	return req, nil
+}
+
+// parse reads all but who asks: a form's rows are taken of no stranger.
+func (req *request) parse(r *http.Request, q url.Values) error {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		if err := req.readForm(r, q); err != nil {
+			return err
+		}
 	}
-	if r.Method == http.MethodGet && (req.readonly == "" || req.readonly == "0") {
-		req.readonly = "2"
+	req.query = q.Get("query")
+	req.queryID = first(r.Header.Get("X-ClickHouse-Query-Id"), q.Get("query_id"), uuid.NewString())
+	req.database = first(r.Header.Get("X-ClickHouse-Database"), q.Get("database"))
+	req.defaultFormat = first(r.Header.Get("X-ClickHouse-Format"), q.Get("default_format"), "TabSeparated")
+	req.compress, req.decompress = isOn(q.Get("compress")), isOn(q.Get("decompress"))
+	req.compressMethod = q.Get("network_compression_method")
+	req.httpCompress, req.waitEnd = isOn(q.Get("enable_http_compression")), isOn(q.Get("wait_end_of_query"))
+	req.session, req.sessionCheck, req.closeSession = q.Get("session_id"), isOn(q.Get("session_check")), isOn(q.Get("close_session"))
+	req.readonly = q.Get("readonly")
+	if r.Method != http.MethodPost && (req.readonly == "" || req.readonly == "0") {
+		if req.readsOnly = req.session != ""; !req.readsOnly {
+			req.readonly = "2"
+		}
 	}
-	return req, req.parseRest(q)
+	return req.parseRest(q)
 }
 
 func (req *request) parseRest(q url.Values) error {
@@ -99,30 +109,13 @@ func (req *request) parseRest(q url.Values) error {
 		switch {
 		case strings.HasPrefix(name, "param_"):
 			req.params = append(req.params, param{name: name[len("param_"):], value: value})
-		case reserved[strings.ToLower(name)]:
+		case reserved[strings.ToLower(name)], strings.EqualFold(name, "log_comment"): // the query's id stands there
 		case !settingName.MatchString(name):
 			return refuse(115, "UNKNOWN_SETTING", "Unknown setting '%s'", name)
 		default:
 			req.settings = append(req.settings, param{name: name, value: value})
 		}
 	}
-	return nil
-}
-
-// mergeForm takes the query and its parameters out of a multipart form.
-func mergeForm(r *http.Request, q url.Values) error {
-	if err := r.ParseMultipartForm(maxQueryBytes); err != nil {
-		return refuse(codeBadArguments, "BAD_ARGUMENTS", "The multipart form cannot be read: %v", err)
-	}
-	if len(r.MultipartForm.File) > 0 {
-		return refuse(codeNotImplemented, "NOT_IMPLEMENTED", "External tables are not served by this engine: insert the rows into a table first")
-	}
-	for name, values := range r.MultipartForm.Value {
-		if len(values) > 0 {
-			q.Set(name, values[0])
-		}
-	}
-	r.Body = http.NoBody
 	return nil
 }
 

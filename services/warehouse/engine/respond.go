@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +22,8 @@ const (
 	heldBack = 1 << 20
 	// maxHeldBack bounds a result that the client wants to wait for whole.
 	maxHeldBack = 256 << 20
+	// pipeBytes is read at a time of a result that comes through a pipe.
+	pipeBytes = 256 << 10
 	// frameBytes is the size of a compressed block of the native protocol.
 	frameBytes = 1 << 20
 )
@@ -33,8 +37,10 @@ var streamed = map[string]bool{
 // run runs a statement that has no data and sends its result.
 func (s *server) run(w http.ResponseWriter, req *request, st *statement, c *conn, began time.Time) error {
 	format := first(st.format, req.defaultFormat)
-	streams := streamed[strings.ToLower(format)] && (st.verb == "SELECT" || st.verb == "WITH")
-	if !streams {
+	if st.selects() && !streamed[strings.ToLower(format)] {
+		return s.runThroughPipe(w, req, st, c, format, began)
+	}
+	if !st.selects() {
 		out, did, err := c.query(st.sql, format, req.params...)
 		if err != nil {
 			return err
@@ -64,6 +70,47 @@ func (s *server) run(w http.ResponseWriter, req *request, st *statement, c *conn
 		}
 	}
 }
+
+// runThroughPipe streams a format whose pieces cannot be joined, one with a head
+// and an end: the engine writes it as a file, which is a pipe of ours.
+func (s *server) runThroughPipe(w http.ResponseWriter, req *request, st *statement, c *conn, format string, began time.Time) error {
+	if !settingName.MatchString(format) {
+		return refuse(73, "UNKNOWN_FORMAT", "Unknown format %s", format)
+	}
+	from, to, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("make a pipe for the result: %w", err)
+	}
+	defer from.Close()
+	type outcome struct {
+		did stats
+		err error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		_, did, err := c.query(st.into(fmt.Sprintf("/proc/self/fd/%d", to.Fd()), format), "Null", req.params...)
+		to.Close()
+		ended <- outcome{did, err}
+	}()
+	o := s.newOutput(w, req, format, began)
+	_, unsent := io.CopyBuffer(writerFunc(o.write), struct{ io.Reader }{from}, make([]byte, pipeBytes))
+	if unsent != nil {
+		s.kill(req.queryID)
+		// Whoever writes to a pipe that nobody reads stands still.
+		_, _ = io.Copy(io.Discard, from)
+	}
+	end := <-ended
+	o.add(end.did)
+	if err := errors.Join(unsent, end.err); err != nil {
+		return o.abort(err)
+	}
+	return o.finish()
+}
+
+// writerFunc is an io.Writer of a function that takes a piece whole.
+type writerFunc func(piece []byte) error
+
+func (f writerFunc) Write(piece []byte) (int, error) { return len(piece), f(piece) }
 
 // answer sends a result that is whole.
 func (s *server) answer(w http.ResponseWriter, req *request, format string, out []byte, did stats, began time.Time) error {

@@ -11,8 +11,10 @@ type statement struct {
 	sql string
 	// verb is the first keyword, upper case: SELECT, INSERT, …
 	verb string
-	// format is the one that the query names; "" when it names none.
-	format string
+	// format is the one that the query names; "" when it names none. Its clause
+	// stands from formatAt to formatEnd.
+	format              string
+	formatAt, formatEnd int
 	// insert is set for an INSERT whose data follows the query.
 	insert *insertInto
 }
@@ -40,12 +42,24 @@ var outside = wordSet(`file fileCluster url urlCluster s3 s3Cluster gcs hdfs hdf
 // writes, but lets KILL and SYSTEM STOP MERGES pass.
 var readerVerbs = wordSet(`SELECT WITH FROM SHOW DESCRIBE DESC EXPLAIN EXISTS CHECK USE SET`)
 
-// checkReader refuses what the reader may not ask.
-func (s *statement) checkReader() error {
-	if readerVerbs[strings.ToLower(s.verb)] {
+// checkReads refuses what does more than read.
+func (s *statement) checkReads() error {
+	if s.insert == nil && readerVerbs[strings.ToLower(s.verb)] {
 		return nil
 	}
-	return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode: %s is not for this user", ReaderUser, s.verb)
+	return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: %s needs the user %s, and POST", s.verb, WriterUser)
+}
+
+// selects says whether the result may be long.
+func (s *statement) selects() bool { return s.verb == "SELECT" || s.verb == "WITH" || s.verb == "FROM" }
+
+// into is the query with its result written to the path, in the format.
+func (s *statement) into(path, format string) string {
+	before, after := s.sql, ""
+	if s.format != "" {
+		before, after = s.sql[:s.formatAt], s.sql[s.formatEnd:]
+	}
+	return before + "\nINTO OUTFILE '" + path + "' APPEND FORMAT " + format + after
 }
 
 func wordSet(s string) map[string]bool {
@@ -94,7 +108,7 @@ func (s *statement) parseOther(sql string, prev token, l *lexer) error {
 			}
 			end = t.start
 		case prev.is("FORMAT") && prev.depth == 0 && t.kind == word:
-			s.format = t.value
+			s.format, s.formatAt, s.formatEnd = t.value, prev.start, t.end
 		}
 		prev = t
 	}
