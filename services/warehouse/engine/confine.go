@@ -49,6 +49,10 @@ func confine(cfg ServeConfig) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("confine the ClickHouse engine: %w", err)
 	}
+	// The parent's wish that this process dies with it was the first thread's.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return "", fmt.Errorf("die with the parent: %w", err)
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("find the program again: %w", err)

@@ -108,7 +108,7 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 func lockData(dir string) (*os.File, error) {
 	lock, err := os.OpenFile(filepath.Join(dir, "vigie.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock the ClickHouse data directory: %w", err)
+		return nil, fmt.Errorf("the ClickHouse data directory cannot be written: make %s writable for this user, or give another --data: %w", dir, err)
 	}
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		lock.Close()
@@ -146,11 +146,8 @@ func openServer(cfg ServeConfig) (*server, error) {
 	if err := checkVersion(cfg.Data, s.version); err != nil {
 		return nil, err
 	}
-	// What a former start left of the fence is in the way of this one's.
-	for _, leftover := range []string{"default.sql", "default.sql.tmp"} {
-		if err := os.Remove(filepath.Join(data, "metadata", leftover)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("prepare the engine's default database: %w", err)
-		}
+	if err := s.tidy(); err != nil {
+		return nil, err
 	}
 	// The root connection keeps the engine open between requests.
 	if s.root, err = s.connect(); err != nil {
@@ -162,6 +159,38 @@ func openServer(cfg ServeConfig) (*server, error) {
 	}
 	s.name, _ = os.Hostname()
 	return s, nil
+}
+
+// tidy takes away what a former start or a crash left in the way of this one: the
+// fence of fenceFiles, and definitions without a byte, which a loss of power leaves
+// and the engine does not open over. They are kept aside, and told.
+func (s *server) tidy() error {
+	metadata := filepath.Join(s.data, "metadata")
+	for _, leftover := range []string{"default.sql", "default.sql.tmp"} {
+		if err := os.Remove(filepath.Join(metadata, leftover)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("prepare the engine's default database: %w", err)
+		}
+	}
+	for _, depth := range []string{"*.sql", "*/*.sql"} {
+		found, err := filepath.Glob(filepath.Join(metadata, depth))
+		if err != nil {
+			return fmt.Errorf("look for damaged definitions: %w", err)
+		}
+		for _, path := range found {
+			if i, err := os.Stat(path); err != nil || i.Size() > 0 {
+				continue
+			}
+			aside := filepath.Join(s.cfg.Data, "aside")
+			if err := os.MkdirAll(aside, 0o700); err != nil {
+				return fmt.Errorf("set %s aside: %w", path, err)
+			}
+			if err := os.Rename(path, filepath.Join(aside, filepath.Base(path))); err != nil {
+				return fmt.Errorf("set %s aside: %w", path, err)
+			}
+			s.cfg.Log.Warn("a table's definition is empty and was set aside: fill the warehouse again from the log", "file", path, "aside", aside)
+		}
+	}
+	return nil
 }
 
 func (s *server) connect() (*conn, error) { return s.lib.open("--path=" + s.data) }

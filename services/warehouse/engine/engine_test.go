@@ -22,35 +22,51 @@ import (
 	"github.com/google/uuid"
 )
 
-// start runs an engine for the test, in a process of its own.
-func start(t *testing.T, dir string) *Local {
+// prepare makes an engine for the test, in a process of its own, that is not started.
+func prepare(t *testing.T, dir string, prefix ...string) *Local {
 	t.Helper()
 	lib, err := FindLib("")
 	if err != nil {
 		t.Fatal(err)
 	}
+	command := append(prefix, os.Args[0], childArg)
 	l, err := NewChild(ChildConfig{
-		Executable: os.Args[0], Prefix: []string{childArg}, Lib: lib, Data: dir,
+		Executable: command[0], Prefix: command[1:], Lib: lib, Data: dir,
 		LogFile: filepath.Join(dir, "engine.log"), Log: slog.Default(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// run starts an engine; stop, which the test's end calls too, ends it in good order.
+func run(t *testing.T, l *Local) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var ended error
 	done := make(chan struct{})
 	go func() { defer close(done); ended = l.Run(ctx) }()
-	t.Cleanup(func() {
+	stop = func() {
 		cancel()
 		if <-done; ended != nil {
 			t.Error(ended)
 		}
-	})
+	}
+	t.Cleanup(stop)
 	select {
 	case <-l.Ready():
 	case <-done:
 		t.FailNow()
 	}
+	return stop
+}
+
+// start runs an engine until the test ends.
+func start(t *testing.T, dir string) *Local {
+	t.Helper()
+	l := prepare(t, dir)
+	run(t, l)
 	return l
 }
 
@@ -337,11 +353,7 @@ func await(t *testing.T, patience time.Duration, holds func() bool) {
 func TestOneEngineAtATime(t *testing.T) {
 	dir := t.TempDir()
 	start(t, dir)
-	lib, _ := FindLib("")
-	second, err := NewChild(ChildConfig{Executable: os.Args[0], Prefix: []string{childArg}, Lib: lib, Data: dir, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := prepare(t, dir)
 	if err := second.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "another ClickHouse engine has") {
 		t.Errorf("a second engine on the same data: %v", err)
 	}

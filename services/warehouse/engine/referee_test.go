@@ -33,7 +33,7 @@ func python(t *testing.T) string {
 }
 
 // clickhouse-connect judges: types in both directions under every compression,
-// errors, parameters, sessions, tokens, the reader's limits, 16 clients at once.
+// errors, parameters, sessions, tokens, the reader's limits, 32 clients at once.
 func TestClickHouseConnect(t *testing.T) {
 	l := start(t, t.TempDir())
 	u, user, password := l.Endpoint()
@@ -52,7 +52,7 @@ func TestClickHouseConnect(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if got := string(bytes.Join(bytes.Fields(out), []byte(" "))); got != "types big token parameters errors sessions reads_only concurrency" {
+	if got := string(bytes.Join(bytes.Fields(out), []byte(" "))); got != "types states beside big token parameters errors sessions reads_only concurrency" {
 		t.Errorf("the referee says %s", got)
 	}
 }

@@ -12,6 +12,7 @@ import uuid
 
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.external import ExternalData
 
 host, port, user, password, reader, reader_password = sys.argv[1:]
 
@@ -24,23 +25,43 @@ def client(**options):
 ROW = {
     "b": ("Bool", True),
     "i8": ("Int8", -128),
+    "i16": ("Int16", -(2**15)),
+    "i32": ("Int32", -(2**31)),
+    "i64": ("Int64", -(2**63)),
+    "u8": ("UInt8", 255),
+    "u16": ("UInt16", 2**16 - 1),
+    "u32": ("UInt32", 2**32 - 1),
     "u64": ("UInt64", 2**64 - 1),
     "i128": ("Int128", -(2**100)),
+    "u128": ("UInt128", 2**128 - 1),
+    "i256": ("Int256", -(2**200)),
+    "u256": ("UInt256", 2**256 - 1),
+    "f32": ("Float32", 0.25),
     "f": ("Float64", 1.5),
     "d": ("Decimal(18, 4)", decimal.Decimal("12.3400")),
+    "d9": ("Decimal(9, 2)", decimal.Decimal("-1.25")),
+    "d38": ("Decimal(38, 10)", decimal.Decimal("123456789012345678.0123456789")),
     "s": ("String", "a\n\nb'\\\t\u00e9"),
     "fs": ("FixedString(4)", b"abcd"),
     "lc": ("LowCardinality(String)", "x"),
+    "ln": ("LowCardinality(Nullable(String))", None),
     "n": ("Nullable(String)", None),
+    "ni": ("Nullable(Int64)", 5),
     "u": ("UUID", uuid.UUID("01234567-89ab-cdef-0123-456789abcdef")),
     "da": ("Date", datetime.date(2026, 11, 24)),
     "da32": ("Date32", datetime.date(1950, 1, 2)),
+    "ds": ("DateTime('UTC')", datetime.datetime(2026, 11, 24, 1, 2, 3)),
     "dt": ("DateTime64(3, 'UTC')", datetime.datetime(2026, 11, 24, 1, 2, 3, 456000)),
+    "d6": ("DateTime64(6, 'UTC')", datetime.datetime(2026, 11, 24, 1, 2, 3, 456789)),
     "ip": ("IPv4", ipaddress.IPv4Address("10.1.2.3")),
+    "ip6": ("IPv6", ipaddress.IPv6Address("2001:db8::1")),
     "e": ("Enum8('p' = 1, 'q' = 2)", "q"),
+    "e16": ("Enum16('p' = 1, 'q' = 1000)", "q"),
     "a": ("Array(Array(UInt8))", [[1, 2], []]),
+    "an": ("Array(Nullable(String))", ["v", None]),
     "t": ("Tuple(UInt8, String)", (7, "z")),
     "m": ("Map(String, UInt32)", {"k": 9}),
+    "ma": ("Map(String, Array(UInt32))", {"k": [9, 10]}),
     "al": ("Array(LowCardinality(String))", ["v", "w", "v"]),
 }
 
@@ -60,6 +81,26 @@ def types():
                 assert got == want, (compress, kind, got, want)
         c.close()
     print("types")
+
+
+def states():
+    c = client()
+    c.command("CREATE TABLE states (k UInt8, n AggregateFunction(uniq, UInt64), q AggregateFunction(quantileTDigest(0.5), Float64)) ENGINE = AggregatingMergeTree ORDER BY k")
+    for at in (0, 500):
+        c.command(f"INSERT INTO states SELECT 1, uniqState(number + {at}), quantileTDigestState(toFloat64(number)) FROM numbers(1000) GROUP BY 1")
+    n, q = c.query("SELECT uniqMerge(n), quantileTDigestMerge(0.5)(q) FROM states GROUP BY k").result_rows[0]
+    assert n == 1500 and 490 < q < 510, (n, q)
+    c.command("CREATE TABLE docs (j JSON) ENGINE = MergeTree ORDER BY tuple()")
+    c.insert("docs", [[{"a": 1, "b": {"c": "x"}}]], column_names=["j"])
+    assert c.query("SELECT j.a::Int64, j.b.c::String, toString(j) FROM docs").result_rows == [(1, "x", '{"a":1,"b":{"c":"x"}}')]
+    print("states")
+
+
+def beside():
+    c = client(username=reader, password=reader_password)
+    rows = ExternalData(file_name="mine", data=b"1\ta\n2\tb\n", structure=["n UInt8", "s String"])
+    assert c.query("SELECT n, s FROM mine ORDER BY n", external_data=rows).result_rows == [(1, "a"), (2, "b")]
+    print("beside")
 
 
 def big():
@@ -145,10 +186,10 @@ def one_of_many(i):
 
 
 def concurrency():
-    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
         list(pool.map(one_of_many, range(64)))
     print("concurrency")
 
 
-for rule in (types, big, token, parameters, errors, sessions, reads_only, concurrency):
+for rule in (types, states, beside, big, token, parameters, errors, sessions, reads_only, concurrency):
     rule()
