@@ -28,10 +28,13 @@ func TestConfined(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	held, got, _ := strings.Cut(string(out), "|")
-	want := "true|true|true|true"
-	if !strings.Contains(held, "Landlock") || strings.Contains(held, "has no Landlock") {
-		t.Fatalf("this kernel does not hold the engine (%s): run the tests on Linux 6.7 or newer with Landlock", held)
+	// On a kernel that cannot, the engine serves all the same, and its log says so:
+	// files are held since 5.13, other hosts since 6.7.
+	abi := 0
+	if _, err := fmt.Sscanf(held, "no new privileges, Landlock %d", &abi); err != nil && held != "no new privileges (this kernel has no Landlock)" {
+		t.Fatalf("the engine says it is held to %q", held)
 	}
+	want := fmt.Sprintf("%t|%t|true|true", abi >= 1, abi >= 4)
 	if got != want {
 		t.Errorf("held to %q: file refused, host refused, data written, port open: %s", held, got)
 	}
