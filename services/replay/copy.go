@@ -80,8 +80,10 @@ func (c *Copy) check(ctx context.Context, from eventlog.Config, log *slog.Logger
 	return nil
 }
 
-// add hands outputs to the client; what fails is told by the next call, or by Flush.
+// add hands outputs to the client; what fails is told by the next call, or by Flush,
+// which outlives the contexts of those who add.
 func (c *Copy) add(ctx context.Context, number int32, out []*kgo.Record) error {
+	ctx = context.WithoutCancel(ctx)
 	for _, o := range out {
 		r := &kgo.Record{Topic: c.to.Topic(o.Topic), Partition: number, Key: o.Key, Value: o.Value, Headers: slices.Clone(o.Headers), Timestamp: o.Timestamp}
 		c.client.Produce(ctx, r, func(r *kgo.Record, err error) {
