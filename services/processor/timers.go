@@ -2,7 +2,6 @@ package processor
 
 import (
 	"cmp"
-	"container/heap"
 	"slices"
 	"strings"
 )
@@ -25,7 +24,7 @@ type groupTimers struct {
 
 func (q *timerQueue) arm(t Timer) {
 	if t.Class == Civil {
-		heap.Push(&q.civil, t)
+		q.civil.push(t)
 		return
 	}
 	i, found := slices.BinarySearchFunc(q.absence, t.Group, func(g groupTimers, name string) int {
@@ -34,7 +33,7 @@ func (q *timerQueue) arm(t Timer) {
 	if !found {
 		q.absence = slices.Insert(q.absence, i, groupTimers{group: t.Group})
 	}
-	heap.Push(&q.absence[i].timers, t)
+	q.absence[i].timers.push(t)
 }
 
 // fire hands every due timer to f in order, until maxTimersPerBeat were effective.
@@ -50,7 +49,7 @@ func (q *timerQueue) fire(c *clock, f func(Timer) bool) {
 func (q *timerQueue) fireGroup(i int, c *clock, left int, f func(Timer) bool) int {
 	now := c.s(q.absence[i].group)
 	for left > 0 && len(q.absence[i].timers) > 0 && q.absence[i].timers[0].Deadline <= now {
-		if f(heap.Pop(&q.absence[i].timers).(Timer)) {
+		if f(q.absence[i].timers.pop()) {
 			left--
 		}
 	}
@@ -69,23 +68,64 @@ type timerHeap []Timer
 
 func (h *timerHeap) fire(now int64, left int, f func(Timer) bool) int {
 	for left > 0 && len(*h) > 0 && (*h)[0].Deadline <= now {
-		if f(heap.Pop(h).(Timer)) {
+		if f(h.pop()) {
 			left--
 		}
 	}
 	return left
 }
 
-func (h timerHeap) Len() int           { return len(h) }
-func (h timerHeap) Less(i, j int) bool { return h[i].compare(h[j]) < 0 }
-func (h timerHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *timerHeap) Push(x any)        { *h = append(*h, x.(Timer)) }
+// push and pop are container/heap's without its interface: no boxing, and what
+// moves is written once.
+func (h *timerHeap) push(t Timer) {
+	*h = append(*h, t)
+	at := *h
+	j := len(at) - 1
+	for j > 0 {
+		i := (j - 1) / 2
+		if !t.before(&at[i]) {
+			break
+		}
+		at[j] = at[i]
+		j = i
+	}
+	at[j] = t
+}
 
-func (h *timerHeap) Pop() any {
-	old := *h
-	t := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return t
+func (h *timerHeap) pop() Timer {
+	at := *h
+	top, n := at[0], len(at)-1
+	t := at[n]
+	at[n] = Timer{}
+	*h = at[:n]
+	if n == 0 {
+		return top
+	}
+	at = at[:n]
+	i := 0
+	for {
+		j := 2*i + 1
+		if j >= n {
+			break
+		}
+		if j+1 < n && at[j+1].before(&at[j]) {
+			j++
+		}
+		if !at[j].before(&t) {
+			break
+		}
+		at[i] = at[j]
+		i = j
+	}
+	at[i] = t
+	return top
+}
+
+func (t *Timer) before(u *Timer) bool {
+	if t.Deadline != u.Deadline {
+		return t.Deadline < u.Deadline
+	}
+	return t.compare(*u) < 0
 }
 
 // compare orders timers of one clock: the same after any restore.
