@@ -138,7 +138,7 @@ func (c *clock) writerOf(b *vigiev1.Beat) (index int, fresh bool) {
 	if found && bytes.Equal(c.writers[i].boot, b.Boot) {
 		return i, false
 	}
-	w := writer{name: b.Writer, boot: b.Boot, sequence: b.Sequence}
+	w := writer{name: b.Writer, boot: bytes.Clone(b.Boot), sequence: b.Sequence}
 	if b.Kind == vigiev1.WriterKind_WRITER_KIND_RECEIVER {
 		w.group = b.Group
 	}

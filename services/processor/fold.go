@@ -22,7 +22,9 @@ type Fold interface {
 	// Version names the rules, the engine's time rules and the output encoding
 	// together: two folds of equal version give equal bytes.
 	Version() uint32
-	// Apply folds one record. For a beat the clocks already stand at its T, and
+	// Apply folds one record. A beat, or an event of a panel, is lent: the engine
+	// writes the next one over it. Of its messages, slices and bytes the fold keeps
+	// copies; strings it may keep. For a beat the clocks already stand at its T, and
 	// due timers fire after it.
 	Apply(ctx *Context, r Record)
 	// Fire tells the fold that a timer it armed is due. Timers are lazy: the
@@ -63,7 +65,8 @@ type Record struct {
 	// TimestampMS is the Kafka record timestamp, Unix ms UTC.
 	TimestampMS int64
 	Key         []byte
-	Log         *vigiev1.LogRecord
+	// Log is lent until Apply returns: see Fold.Apply.
+	Log *vigiev1.LogRecord
 }
 
 // Output is a record that a fold appends to the input's partition number of

@@ -36,7 +36,7 @@ type partition struct {
 	// quiet discards outputs: what is replayed was committed before.
 	quiet   bool
 	ctx     Context
-	decoded vigiev1.LogRecord
+	decoder decoder
 	// restoring is there while a state is being read.
 	restoring *restoring
 	saved     saved
@@ -76,28 +76,28 @@ func (p *partition) apply(r *kgo.Record) (err error) {
 	if p.stop != nil && r.Offset >= p.stop.offset {
 		return p.stop
 	}
-	undecodable := proto.Unmarshal(r.Value, &p.decoded)
-	if undecodable == nil && p.decoded.Version > p.reads {
-		return newerEnvelope(r, p.decoded.Version, p.reads)
+	log, undecodable := p.decoder.decode(r.Value)
+	if undecodable == nil && log.Version > p.reads {
+		return newerEnvelope(r, log.Version, p.reads)
 	}
 	defer func() {
 		if failure := recover(); failure != nil {
 			p.spoiled = true
-			err = foldFailed(r, p.decoded.GetEvent().GetSite(), failure)
+			err = foldFailed(r, log.GetEvent().GetSite(), failure)
 		}
 	}()
 	p.chain.Add(r)
 	p.next = r.Offset + 1
 	p.ctx.outs = 0
 	p.ctx.emit = func(o Output) { p.output(r, o) }
-	rec := Record{Partition: p.number, Offset: r.Offset, TimestampMS: r.Timestamp.UnixMilli(), Key: r.Key, Log: &p.decoded}
+	rec := Record{Partition: p.number, Offset: r.Offset, TimestampMS: r.Timestamp.UnixMilli(), Key: r.Key, Log: log}
 	p.ctx.record = rec
 	switch {
 	case undecodable != nil:
 		p.setAside(r, asideUndecodable, "the value is not a vigie.v1.LogRecord")
-	case p.decoded.Record == nil && len(p.decoded.ProtoReflect().GetUnknown()) == 0:
+	case log.Record == nil && len(log.ProtoReflect().GetUnknown()) == 0:
 		p.setAside(r, asideEmpty, "the record holds nothing")
-	case p.decoded.Record == nil:
+	case log.Record == nil:
 		// A kind of record that a newer program writes: kept in the log, passed over.
 	default:
 		p.step(rec)

@@ -26,6 +26,7 @@ func Conform(t *testing.T, newFold func() processor.Fold, draw func(*rapid.T) []
 		"a restored fold goes on as the one frozen":     snapshotIsReplay,
 		"outputs do not depend on where batches end":    batchesDoNotShow,
 		"two restores are one state":                    restoresAreEqual,
+		"nothing of a record is kept":                   recordsAreBorrowed,
 		"bytes cut off or changed are an error at most": damageIsAnError,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,107 @@
+package processor
+
+import (
+	"hash/maphash"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Wire types that the decoder reads.
+const (
+	varint = uint64(protowire.VarintType)
+	sized  = uint64(protowire.BytesType)
+)
+
+// cursor walks over the fields of one message.
+type cursor struct {
+	rest []byte
+	// tag is the field's number and wire type.
+	tag uint64
+	// odd says that something is not as today's writers write it.
+	odd bool
+}
+
+// next goes to the next field; the numbers rise, so that no field comes twice.
+func (c *cursor) next() bool { return c.nextOrSame(0) }
+
+// nextOrSame lets one field come again, right after itself.
+func (c *cursor) nextOrSame(repeated uint64) bool {
+	if c.odd || len(c.rest) == 0 {
+		return false
+	}
+	before := c.tag
+	c.tag = c.varint()
+	if c.tag>>3 <= before>>3 && (c.tag != before || c.tag != repeated) {
+		c.odd = true
+	}
+	return !c.odd
+}
+
+func (c *cursor) varint() uint64 {
+	if len(c.rest) > 0 && c.rest[0] < 0x80 {
+		v := uint64(c.rest[0])
+		c.rest = c.rest[1:]
+		return v
+	}
+	v, n := protowire.ConsumeVarint(c.rest)
+	if n < 0 {
+		c.odd, c.rest = true, nil
+		return 0
+	}
+	c.rest = c.rest[n:]
+	return v
+}
+
+// bytes of a sized field, nil when it is empty.
+func (c *cursor) bytes() []byte {
+	n := c.varint()
+	if n > uint64(len(c.rest)) {
+		c.odd, c.rest = true, nil
+		return nil
+	}
+	b := c.rest[:n:n]
+	c.rest = c.rest[n:]
+	if n == 0 {
+		return nil
+	}
+	return b
+}
+
+// inner is the message in a sized field.
+func (c *cursor) inner() cursor { return cursor{rest: c.bytes(), odd: c.odd} }
+
+const (
+	// internSlots bounds what is kept of strings: the last one for each hash.
+	internSlots = 2_048
+	// longestKept is the longest string kept, bytes.
+	longestKept = 64
+)
+
+// interned keeps the strings that come again and again in a log: names of
+// receivers, codes, zones, accounts. It is no part of any state.
+type interned struct {
+	seed  maphash.Seed
+	slots []string
+}
+
+// of is the string of these bytes; false when they are not UTF-8.
+func (t *interned) of(b []byte) (string, bool) {
+	if len(b) == 0 {
+		return "", true
+	}
+	if len(b) > longestKept {
+		return string(b), utf8.Valid(b)
+	}
+	if t.slots == nil {
+		t.seed, t.slots = maphash.MakeSeed(), make([]string, internSlots)
+	}
+	slot := &t.slots[maphash.Bytes(t.seed, b)%internSlots]
+	if *slot != string(b) {
+		if !utf8.Valid(b) {
+			return "", false
+		}
+		*slot = string(b)
+	}
+	return *slot, true
+}
