@@ -209,6 +209,9 @@ func (c *clock) adjust(id []byte, w int64) {
 }
 
 func (c *clock) group(name string) (*groupClock, bool) {
+	if len(c.groups) > 0 && c.groups[0].name == name { // There is often only one.
+		return &c.groups[0], true
+	}
 	i, found := slices.BinarySearchFunc(c.groups, name, func(g groupClock, name string) int {
 		return strings.Compare(g.name, name)
 	})

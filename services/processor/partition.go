@@ -34,8 +34,11 @@ type partition struct {
 	kept int
 	full bool
 	// quiet discards outputs: what is replayed was committed before.
-	quiet   bool
-	ctx     Context
+	quiet bool
+	ctx   Context
+	// in is the record being folded, fire hands a timer to the fold.
+	in      *kgo.Record
+	fire    func(Timer) bool
 	decoder decoder
 	// restoring is there while a state is being read.
 	restoring *restoring
@@ -62,6 +65,8 @@ type pendingOutput struct {
 func newPartition(number int32, fold Fold) *partition {
 	p := &partition{number: number, fold: fold, reads: envelopeVersion}
 	p.ctx.clock = &p.clock
+	p.ctx.emit = func(o Output) { p.output(p.in, o) }
+	p.fire = func(t Timer) bool { return p.fold.Fire(&p.ctx, t) }
 	p.ctx.arm = p.timers.arm
 	return p
 }
@@ -89,7 +94,7 @@ func (p *partition) apply(r *kgo.Record) (err error) {
 	p.chain.Add(r)
 	p.next = r.Offset + 1
 	p.ctx.outs = 0
-	p.ctx.emit = func(o Output) { p.output(r, o) }
+	p.in = r
 	rec := Record{Partition: p.number, Offset: r.Offset, TimestampMS: r.Timestamp.UnixMilli(), Key: r.Key, Log: log}
 	p.ctx.record = rec
 	switch {
@@ -116,7 +121,7 @@ func (p *partition) step(rec Record) {
 	}
 	p.fold.Apply(&p.ctx, rec)
 	if beat != nil && beat.TMs != 0 {
-		p.timers.fire(&p.clock, func(t Timer) bool { return p.fold.Fire(&p.ctx, t) })
+		p.timers.fire(&p.clock, p.fire)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // The state of a partition as bytes: a head (clocks, chain, counts), the timers
-// as they lie in their heaps, then the fold's pieces. Equal states give equal
+// in order, then the fold's pieces. Equal states give equal
 // bytes. Pending outputs are no part of it: a state is frozen only where a
 // confirmed transaction holds them all.
 
@@ -41,11 +41,17 @@ const (
 // frozen is a partition at one offset. One goroutine may read it once, beside
 // the partition.
 type frozen struct {
-	name    *vigiev1.Snapshot
-	head    []byte
-	civil   timerHeap
-	absence []groupTimers
-	fold    Frozen
+	name   *vigiev1.Snapshot
+	head   []byte
+	timers []frozenTimers
+	fold   Frozen
+}
+
+// frozenTimers are those of one clock, in no order until they are encoded.
+type frozenTimers struct {
+	class  TimerClass
+	group  string
+	timers []armed
 }
 
 // freeze copies what changes in place and takes references to the rest.
@@ -54,11 +60,8 @@ func (p *partition) freeze() *frozen {
 		panic("processor: a state is frozen while outputs wait for their transaction")
 	}
 	z := &frozen{
-		civil: slices.Clone(p.timers.civil), absence: slices.Clone(p.timers.absence), fold: p.fold.Snapshot(),
+		timers: p.timers.freeze(), fold: p.fold.Snapshot(),
 		name: &vigiev1.Snapshot{Partition: uint32(p.number), Offset: p.next, FoldVersion: p.fold.Version(), Format: stateFormat},
-	}
-	for i := range z.absence {
-		z.absence[i].timers = slices.Clone(z.absence[i].timers)
 	}
 	head := packed.Writer([]byte{frameHead})
 	p.packHead(head)
@@ -85,16 +88,12 @@ func (z *frozen) frames() iter.Seq[[]byte] {
 }
 
 func (z *frozen) timerFrames(yield func([]byte) bool) bool {
-	heaps := append([]groupTimers{{timers: z.civil}}, z.absence...)
-	for i, h := range heaps {
-		class := Absence
-		if i == 0 {
-			class = Civil
-		}
-		all := len(h.timers)
-		for list := range slices.Chunk([]Timer(h.timers), timersPerFrame) {
+	for _, q := range z.timers {
+		slices.SortFunc(q.timers, armed.compare)
+		all := len(q.timers)
+		for list := range slices.Chunk(q.timers, timersPerFrame) {
 			c := packed.Writer([]byte{frameTimers})
-			packTimers(c, &class, &h.group, &all, &list)
+			packTimers(c, &q.class, &q.group, &all, &list)
 			if !yield(c.Written()) {
 				return false
 			}
@@ -201,10 +200,10 @@ func (p *partition) takeFrame(frame []byte) error {
 		var class TimerClass
 		var group string
 		var all int
-		var list []Timer
+		var list []armed
 		packTimers(c, &class, &group, &all, &list)
 		if c.Err() == nil {
-			p.timers.append(class, group, all, list)
+			p.timers.take(class, group, list)
 		}
 	case kind == frameFold && p.restoring != nil:
 		if err := p.fold.Restore(c); err != nil {
@@ -230,38 +229,36 @@ func (p *partition) restored() error {
 	return nil
 }
 
-// packTimers walks over some timers of one heap; all is how many it has.
-func packTimers(c *packed.Coder, class *TimerClass, group *string, all *int, list *[]Timer) {
+// packTimers walks over some timers of one clock; all is how many it has.
+func packTimers(c *packed.Coder, class *TimerClass, group *string, all *int, list *[]armed) {
 	packed.Uint(c, class)
 	c.String(group)
 	packed.Int(c, all)
 	before := int64(0)
-	packed.List(c, list, func(t *Timer) {
-		t.Class, t.Group = *class, *group
-		c.Delta(&t.Deadline, before)
-		before = t.Deadline
-		packed.Uint(c, &t.Site)
-		packed.Uint(c, &t.Kind)
-		packed.Uint(c, &t.What)
+	packed.List(c, list, func(a *armed) {
+		c.Delta(&a.deadline, before)
+		before = a.deadline
+		packed.Uint(c, &a.site)
+		packed.Uint(c, &a.kind)
+		packed.Uint(c, &a.what)
 	})
 }
 
-// maxTimersAhead bounds what is made room for before the timers were read.
-const maxTimersAhead = 4 << 20
+// freeze copies what is armed.
+func (q *timerQueue) freeze() []frozenTimers {
+	out := []frozenTimers{{class: Civil, timers: q.civil.all()}}
+	for _, g := range q.absence {
+		out = append(out, frozenTimers{class: Absence, group: g.group, timers: g.all()})
+	}
+	return out
+}
 
-// append puts timers behind those of their heap, in the order in which they lay.
-func (q *timerQueue) append(class TimerClass, group string, all int, list []Timer) {
-	h := &q.civil
-	if class != Civil {
-		if n := len(q.absence); n == 0 || q.absence[n-1].group != group {
-			q.absence = append(q.absence, groupTimers{group: group})
-		}
-		h = &q.absence[len(q.absence)-1].timers
+// take arms what was frozen; older states have it in another order.
+func (q *timerQueue) take(class TimerClass, group string, list []armed) {
+	w := q.of(class, group)
+	for _, a := range list {
+		w.arm(a)
 	}
-	if *h == nil {
-		*h = make(timerHeap, 0, min(max(all, len(list)), maxTimersAhead))
-	}
-	*h = append(*h, list...)
 }
 
 func (c *clock) pack(p *packed.Coder, format uint32) {

@@ -10,74 +10,77 @@ import (
 // follow, in order, at the next beat. Part of the fold version.
 const maxTimersPerBeat = 1_024
 
-// timerQueue holds what is armed: one heap on W and one for each receiver group.
+// timerQueue holds what is armed: one wheel on W and one for each receiver group.
 type timerQueue struct {
-	civil timerHeap
+	civil wheel
 	// absence in order of group name.
-	absence []groupTimers
+	absence []*groupTimers
 }
 
 type groupTimers struct {
-	group  string
-	timers timerHeap
+	group string
+	wheel
+}
+
+// armed is a timer as a wheel keeps it: the class and the group are the wheel's.
+// Without a pointer, so that the collector never reads them.
+type armed struct {
+	deadline int64
+	site     uint64
+	what     uint32
+	kind     uint16
+}
+
+func (a armed) timer(class TimerClass, group string) Timer {
+	return Timer{Class: class, Group: group, Deadline: a.deadline, Site: a.site, Kind: a.kind, What: a.what}
 }
 
 func (q *timerQueue) arm(t Timer) {
-	if t.Class == Civil {
-		q.civil.push(t)
-		return
+	q.of(t.Class, t.Group).arm(armed{deadline: t.Deadline, site: t.Site, what: t.What, kind: t.Kind})
+}
+
+// of is the wheel of a class and group, made when it is new.
+func (q *timerQueue) of(class TimerClass, group string) *wheel {
+	if class == Civil {
+		return &q.civil
 	}
-	i, found := slices.BinarySearchFunc(q.absence, t.Group, func(g groupTimers, name string) int {
+	if len(q.absence) == 1 && q.absence[0].group == group {
+		return &q.absence[0].wheel
+	}
+	i, found := slices.BinarySearchFunc(q.absence, group, func(g *groupTimers, name string) int {
 		return strings.Compare(g.group, name)
 	})
 	if !found {
-		q.absence = slices.Insert(q.absence, i, groupTimers{group: t.Group})
+		q.absence = slices.Insert(q.absence, i, &groupTimers{group: group})
 	}
-	q.absence[i].timers.push(t)
+	return &q.absence[i].wheel
 }
 
 // fire hands every due timer to f in order, until maxTimersPerBeat were effective.
+// Firing may arm timers, also those of a new group.
 func (q *timerQueue) fire(c *clock, f func(Timer) bool) {
 	left := maxTimersPerBeat
-	left = q.civil.fire(c.w, left, f)
+	left = q.civil.fire(c.w, left, func(a armed) bool { return f(a.timer(Civil, "")) })
 	for i := 0; i < len(q.absence); i++ {
-		left = q.fireGroup(i, c, left, f)
+		g := q.absence[i]
+		left = g.fire(c.s(g.group), left, func(a armed) bool { return f(a.timer(Absence, g.group)) })
 	}
-}
-
-// fireGroup looks its heap up each time: firing may arm timers of a new group.
-func (q *timerQueue) fireGroup(i int, c *clock, left int, f func(Timer) bool) int {
-	now := c.s(q.absence[i].group)
-	for left > 0 && len(q.absence[i].timers) > 0 && q.absence[i].timers[0].Deadline <= now {
-		if f(q.absence[i].timers.pop()) {
-			left--
-		}
-	}
-	return left
 }
 
 func (q *timerQueue) size() int {
-	n := len(q.civil)
-	for i := range q.absence {
-		n += len(q.absence[i].timers)
+	n := q.civil.n
+	for _, g := range q.absence {
+		n += g.n
 	}
 	return n
 }
 
-type timerHeap []Timer
+// dueHeap holds timers in the order in which they fire, the next one first.
+// container/heap's algorithm without its interface: no boxing, and what moves is
+// written once.
+type dueHeap []armed
 
-func (h *timerHeap) fire(now int64, left int, f func(Timer) bool) int {
-	for left > 0 && len(*h) > 0 && (*h)[0].Deadline <= now {
-		if f(h.pop()) {
-			left--
-		}
-	}
-	return left
-}
-
-// push and pop are container/heap's without its interface: no boxing, and what
-// moves is written once.
-func (h *timerHeap) push(t Timer) {
+func (h *dueHeap) push(t armed) {
 	*h = append(*h, t)
 	at := *h
 	j := len(at) - 1
@@ -92,11 +95,10 @@ func (h *timerHeap) push(t Timer) {
 	at[j] = t
 }
 
-func (h *timerHeap) pop() Timer {
+func (h *dueHeap) pop() armed {
 	at := *h
 	top, n := at[0], len(at)-1
 	t := at[n]
-	at[n] = Timer{}
 	*h = at[:n]
 	if n == 0 {
 		return top
@@ -121,19 +123,19 @@ func (h *timerHeap) pop() Timer {
 	return top
 }
 
-func (t *Timer) before(u *Timer) bool {
-	if t.Deadline != u.Deadline {
-		return t.Deadline < u.Deadline
+func (a *armed) before(b *armed) bool {
+	if a.deadline != b.deadline {
+		return a.deadline < b.deadline
 	}
-	return t.compare(*u) < 0
+	return a.compare(*b) < 0
 }
 
 // compare orders timers of one clock: the same after any restore.
-func (t Timer) compare(u Timer) int {
+func (a armed) compare(b armed) int {
 	return cmp.Or(
-		cmp.Compare(t.Deadline, u.Deadline),
-		cmp.Compare(t.Site, u.Site),
-		cmp.Compare(t.Kind, u.Kind),
-		cmp.Compare(t.What, u.What),
+		cmp.Compare(a.deadline, b.deadline),
+		cmp.Compare(a.site, b.site),
+		cmp.Compare(a.kind, b.kind),
+		cmp.Compare(a.what, b.what),
 	)
 }
