@@ -22,7 +22,7 @@ import (
 
 // FoldVersion names the rules of this package, its time-zone data and its output
 // encoding together. It rises when any of them changes what a history gives.
-const FoldVersion uint32 = 3
+const FoldVersion uint32 = 4
 
 // Env is what the fold may see and do while it folds one record.
 type Env interface {
@@ -30,8 +30,8 @@ type Env interface {
 	W() int64
 	// S is the supervision clock of a receiver group, ms.
 	S(group string) int64
-	// SAt is S as it stood at a moment of the receivers' clocks, Unix ms UTC;
-	// never above S now.
+	// SAt is S as it stood at a moment of the receivers' clocks, Unix ms UTC; of
+	// one that S has not come to yet, as it will stand at the latest.
 	SAt(group string, receivedAtMS int64) int64
 	// Emit appends an output to a topic of package topics (name without prefix).
 	// A nil value is a tombstone. The value is encoded before Emit returns.

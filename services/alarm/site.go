@@ -180,22 +180,48 @@ const slabSize = 1024
 
 // siteTable finds sites by number and walks them in order of first appearance.
 type siteTable struct {
-	index map[uint64]uint32
+	// index holds places counted from 1 where a number's hash says, or the next
+	// free one after it; a power of two long, half full at most.
+	index []uint32
+	n     uint32
 	slabs [][]site
 	// shared slabs are read by a snapshot: they are copied before they are touched.
 	shared []bool
 }
 
-func newSiteTable() siteTable { return siteTable{index: map[uint64]uint32{}} }
+func newSiteTable() siteTable { return siteTable{index: make([]uint32, slabSize)} }
 
-func (t *siteTable) count() int { return len(t.index) }
+func (t *siteTable) count() int { return int(t.n) }
 
 func (t *siteTable) find(number uint64) *site {
-	i, ok := t.index[number]
-	if !ok {
-		return nil
+	if i := t.index[t.slot(number)]; i != 0 {
+		return t.at(i - 1)
 	}
-	return t.at(i)
+	return nil
+}
+
+// slot is where the index tells of a site, or would.
+func (t *siteTable) slot(number uint64) uint64 {
+	const golden = 0x9e3779b97f4a7c15 // spreads numbers that follow each other
+	mask := uint64(len(t.index) - 1)
+	for i := number * golden >> 32 & mask; ; i = (i + 1) & mask {
+		place := t.index[i]
+		if place == 0 || t.slabs[(place-1)/slabSize][(place-1)%slabSize].number == number {
+			return i
+		}
+	}
+}
+
+// reserve makes room for as many sites.
+func (t *siteTable) reserve(sites uint64) {
+	long := len(t.index)
+	for uint64(long) < 2*sites {
+		long *= 2
+	}
+	t.index = make([]uint32, long)
+	for i := range t.n {
+		t.index[t.slot(t.slabs[i/slabSize][i%slabSize].number)] = i + 1
+	}
 }
 
 // at is the i-th site, to be changed.
@@ -237,7 +263,10 @@ func (t *siteTable) findOrAdd(number uint64) *site {
 }
 
 func (t *siteTable) add(s site) *site {
-	i := uint32(len(t.index))
+	if 2*int(t.n) >= len(t.index) {
+		t.reserve(uint64(t.n) + 1)
+	}
+	i := t.n
 	k := i / slabSize
 	if int(k) == len(t.slabs) {
 		t.slabs = append(t.slabs, make([]site, 0, slabSize))
@@ -247,13 +276,14 @@ func (t *siteTable) add(s site) *site {
 		t.own(k)
 	}
 	t.slabs[k] = append(t.slabs[k], s)
-	t.index[s.number] = i
+	t.index[t.slot(s.number)] = i + 1
+	t.n++
 	return &t.slabs[k][i%slabSize]
 }
 
 // each calls do for every site, to be changed.
 func (t *siteTable) each(do func(*site)) {
-	for i := range uint32(len(t.index)) {
+	for i := range t.n {
 		do(t.at(i))
 	}
 }

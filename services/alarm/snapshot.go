@@ -78,7 +78,7 @@ func (f *Fold) Restore(c *packed.Coder) error {
 	case pieceHead:
 		var sites uint64
 		f.packHead(c, &sites)
-		f.sites.index = make(map[uint64]uint32, min(sites, maxSitesAhead))
+		f.sites.reserve(min(sites, maxSitesAhead))
 		f.groups.reindex()
 		f.classes.reindex()
 		f.refigure()
@@ -91,15 +91,15 @@ func (f *Fold) Restore(c *packed.Coder) error {
 		var s site
 		for c.Left() > 0 {
 			s = site{}
-			before := f.sites.count()
 			w.one(&s)
 			if f.checkRestored(c, &s); c.Err() != nil {
 				break
 			}
-			f.sites.add(s)
-			if f.sites.count() == before {
+			if f.sites.find(s.number) != nil {
 				c.Fail("alarm: site %d stands twice", s.number)
+				break
 			}
+			f.sites.add(s)
 		}
 	default:
 		c.Fail("alarm: a snapshot's piece has the unknown kind %d", kind)

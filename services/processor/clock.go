@@ -342,16 +342,21 @@ func (c *clock) s(group string) int64 {
 	return 0
 }
 
-// sAt is S as it stood at a moment of the receivers' time. Before what it
-// remembers it answers the oldest S it knows: too late rather than too early,
-// so that a deadline counted from it raises no false alarm.
+// sAt is S as it stood at a moment of the receivers' time: too late rather than
+// too early, so that a deadline counted from it raises no false alarm. Before what
+// it remembers it answers the oldest S it knows; past the last beat, where events
+// stand that came before the next, S as if it ran on for the longest pause in
+// which a receiver counts as listening, once what is allowed has passed.
 func (c *clock) sAt(group string, at int64) int64 {
 	g, found := c.group(group)
 	if !found {
 		return 0
 	}
+	if at > g.t {
+		return g.now + max(0, min(at-g.t, maxBeatGap)-g.allowed)
+	}
 	for i := len(g.segments) - 1; i >= 0; i-- {
-		s := g.segments[i]
+		s := &g.segments[i]
 		switch {
 		case at >= s.t1:
 			return s.s1

@@ -171,14 +171,44 @@ func TestSAtCountsOnlyTimeThatWasListenedTo(t *testing.T) {
 	for _, at := range []int64{0, 1000, 2000, 11_900, 13_000} {
 		b.receiver("a", at)
 	}
-	for at, want := range map[int64]int64{-5: 0, 0: 0, 500: 500, 2000: 2000, 7000: 2000, 11_900: 2000, 12_300: 2400, 13_000: 3100, 99_000: 3100} {
+	for at, want := range map[int64]int64{-5: 0, 0: 0, 500: 500, 2000: 2000, 7000: 2000, 11_900: 2000, 12_300: 2400, 13_000: 3100, 14_500: 4600, 99_000: 5600} {
 		if got := b.c.sAt("g", start+at); got != want {
 			t.Errorf("S at %d: got %d, want %d", at, got, want)
 		}
 	}
 }
 
-// Neither clock ever goes back, S never outruns W, and SAt(now) is S.
+// An event is appended before the beat of its moment: what counts from it must not
+// be shorter for that, by up to a pause between beats.
+func TestAnEventAheadOfTheBeatCountsFromItsOwnMoment(t *testing.T) {
+	for _, pause := range []int64{1, 900, maxBeatGap} {
+		var b beating
+		b.receiver("a", 0)
+		b.receiver("a", 1000)
+		event := start + 1000 + pause
+		before := b.c.sAt("g", event)
+		b.receiver("a", 1000+pause)
+		if after := b.c.sAt("g", event); before != 1000+pause || after != before {
+			t.Errorf("%d ms after a beat S is %d before the next one and %d after it, want %d", pause, before, after, 1000+pause)
+		}
+	}
+}
+
+// While S stands so that panels connect anew, an event that comes counts from there.
+func TestAnEventAheadOfTheBeatWaitsForWhatIsAllowed(t *testing.T) {
+	var b beating
+	b.receiver("a", 0)
+	b.receiver("a", 20_000)
+	event := start + 21_000
+	before := b.c.sAt("g", event)
+	b.receiver("a", 21_000)
+	if after := b.c.sAt("g", event); before != 0 || after != before {
+		t.Errorf("S is %d before the beat and %d after it, want 0", before, after)
+	}
+}
+
+// Neither clock ever goes back, S never outruns W, and SAt up to the last beat is
+// at most S.
 func TestClocksAreMonotone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var b beating
@@ -201,11 +231,15 @@ func TestClocksAreMonotone(t *testing.T) {
 				t.Fatalf("a clock went back: W %d after %d, S %d after %d", b.c.w, lastW, b.c.s("g"), lastS)
 			}
 			lastW, lastS = b.c.w, b.c.s("g")
-			if at := b.c.sAt("g", 1<<60); at != lastS {
+			g, heard := b.c.group("g")
+			if !heard {
+				continue
+			}
+			if at := b.c.sAt("g", 1<<60); at != lastS+max(0, maxBeatGap-g.allowed) {
 				t.Fatalf("S now is %d, SAt of the future is %d", lastS, at)
 			}
 			for probe := int64(0); probe < 5; probe++ {
-				if b.c.sAt("g", start+now-probe*700) > lastS {
+				if b.c.sAt("g", g.t-probe*700) > lastS {
 					t.Fatal("SAt is above S")
 				}
 			}

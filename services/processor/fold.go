@@ -124,7 +124,9 @@ func (c *Context) W() int64 { return c.clock.w }
 func (c *Context) S(group string) int64 { return c.clock.s(group) }
 
 // SAt is S of the group as it stood at a moment of the receivers' clocks (Unix
-// ms UTC), never above S now. It is what a deadline counts from.
+// ms UTC). An event stands before the beat of its moment, where S has not come
+// yet: then it is what S will be there at the latest, at most 2.5 s above S now.
+// It is what a deadline counts from.
 func (c *Context) SAt(group string, receivedAtMS int64) int64 {
 	return c.clock.sAt(group, receivedAtMS)
 }

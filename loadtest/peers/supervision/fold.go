@@ -107,8 +107,7 @@ func (f *Fold) heard(ctx *processor.Context, number uint64, at int64) {
 		f.sites.rareOf(slot).lost = false
 		say(ctx, d)
 	}
-	// A record stands before the beat of its moment, where S has not come yet.
-	s.heardAt, s.heardS = at, ctx.SAt(f.group, at)+max(0, at-ctx.W())
+	s.heardAt, s.heardS = at, ctx.SAt(f.group, at)
 	if s.due == 0 {
 		f.watch(ctx, slot)
 	}
