@@ -9,33 +9,35 @@ func (f *Fold) applyBeat(env Env, b *vigiev1.Beat) {
 		return
 	}
 	group := f.learnReceiver(env, b.GetWriter(), b.GetGroup())
-	paths, deltas := b.GetPath(), b.GetReceivedDeltaMs()
-	received := b.GetBaseMs()
-	for i, number := range b.GetSite() {
-		onPath := uint32(1)
-		if i < len(paths) && paths[i] != 0 {
-			onPath = paths[i]
+	numbers, received := b.GetSite(), b.GetBaseMs()
+	for from := 0; from < len(numbers); from += together {
+		few := numbers[from:min(from+together, len(numbers))]
+		f.sites.near(few)
+		for i, number := range few {
+			onPath := uint32(1)
+			if paths := b.GetPath(); from+i < len(paths) && paths[from+i] != 0 {
+				onPath = paths[from+i]
+			}
+			if deltas := b.GetReceivedDeltaMs(); from+i < len(deltas) {
+				received += deltas[from+i]
+			}
+			if number == 0 || number >= siteNumbers {
+				continue // No site has such a number: nothing to conclude.
+			}
+			f.heartbeat(env, number, onPath, received, group)
 		}
-		if i < len(deltas) {
-			received += deltas[i]
-		}
-		if number == 0 || number >= siteNumbers {
-			continue // No site has such a number: nothing to conclude.
-		}
-		f.heartbeat(env, number, onPath, received, group)
 	}
 }
 
+// together is how many sites are brought near before the first is written.
+const together = 32
+
 func (f *Fold) heartbeat(env Env, number uint64, onPath uint32, received int64, group uint16) {
-	s := f.sites.find(number)
-	if s != nil {
-		if p := s.path(onPath); p != nil && p.status == pathOK && (p.group == group || p.pinned) {
-			p.heardS = max(p.heardS, env.SAt(f.groups.list[p.group], received))
-			p.heardAt = max(p.heardAt, received)
-			return
-		}
-	} else {
-		s = f.sites.findOrAdd(number)
+	s := f.sites.findOrAdd(number)
+	if p := s.path(onPath); p != nil && p.status == pathOK && (p.group == group || p.pinned) {
+		p.heardS = max(p.heardS, env.SAt(f.groups.list[p.group], received))
+		p.heardAt = max(p.heardAt, received)
+		return
 	}
 	t := max(s.last, received)
 	ok := f.within(env, s, t, nil, func(w *work) {

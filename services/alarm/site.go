@@ -180,36 +180,64 @@ const slabSize = 1024
 
 // siteTable finds sites by number and walks them in order of first appearance.
 type siteTable struct {
-	// index holds places counted from 1 where a number's hash says, or the next
-	// free one after it; a power of two long, half full at most.
-	index []uint32
+	// index holds places counted from 1, beside the upper half of the number's hash,
+	// where the lower half says or in the next free one after it. A power of two
+	// long, half full at most.
+	index []uint64
 	n     uint32
 	slabs [][]site
+	// touched makes near do what it does.
+	touched uint64
 	// shared slabs are read by a snapshot: they are copied before they are touched.
 	shared []bool
 }
 
-func newSiteTable() siteTable { return siteTable{index: make([]uint32, slabSize)} }
+func newSiteTable() siteTable { return siteTable{index: make([]uint64, slabSize)} }
 
 func (t *siteTable) count() int { return int(t.n) }
 
 func (t *siteTable) find(number uint64) *site {
-	if i := t.index[t.slot(number)]; i != 0 {
-		return t.at(i - 1)
+	if e := t.index[t.slot(number)]; e != 0 {
+		return t.at(uint32(e) - 1)
 	}
 	return nil
 }
 
+// hash spreads numbers, which are often evenly apart, over all bits.
+func hash(number uint64) uint64 {
+	h := number * 0x9e3779b97f4a7c15
+	return h ^ h>>32
+}
+
 // slot is where the index tells of a site, or would.
 func (t *siteTable) slot(number uint64) uint64 {
-	const golden = 0x9e3779b97f4a7c15 // spreads numbers that follow each other
-	mask := uint64(len(t.index) - 1)
-	for i := number * golden >> 32 & mask; ; i = (i + 1) & mask {
-		place := t.index[i]
-		if place == 0 || t.slabs[(place-1)/slabSize][(place-1)%slabSize].number == number {
+	h, mask := hash(number), uint64(len(t.index)-1)
+	for i := h & mask; ; i = (i + 1) & mask {
+		e := t.index[i]
+		if e == 0 || (e^h)>>32 == 0 && t.slabs[(uint32(e)-1)/slabSize][(uint32(e)-1)%slabSize].number == number {
 			return i
 		}
 	}
+}
+
+// near reads a word of each of some sites. The machine waits for all of that memory
+// at once; to read and write them one by one is to wait each time.
+func (t *siteTable) near(numbers []uint64) {
+	sum, mask := uint64(0), uint64(len(t.index)-1)
+	for _, number := range numbers {
+		h := hash(number)
+		i := h & mask
+		e := t.index[i]
+		for e != 0 && (e^h)>>32 != 0 {
+			i = (i + 1) & mask
+			e = t.index[i]
+		}
+		if e != 0 {
+			s := &t.slabs[(uint32(e)-1)/slabSize][(uint32(e)-1)%slabSize]
+			sum += s.number + uint64(s.first.status) // It may lie across two lines.
+		}
+	}
+	t.touched = sum
 }
 
 // reserve makes room for as many sites.
@@ -218,10 +246,14 @@ func (t *siteTable) reserve(sites uint64) {
 	for uint64(long) < 2*sites {
 		long *= 2
 	}
-	t.index = make([]uint32, long)
+	t.index = make([]uint64, long)
 	for i := range t.n {
-		t.index[t.slot(t.slabs[i/slabSize][i%slabSize].number)] = i + 1
+		t.enter(t.slabs[i/slabSize][i%slabSize].number, i)
 	}
+}
+
+func (t *siteTable) enter(number uint64, i uint32) {
+	t.index[t.slot(number)] = hash(number)>>32<<32 | uint64(i+1)
 }
 
 // at is the i-th site, to be changed.
@@ -276,7 +308,7 @@ func (t *siteTable) add(s site) *site {
 		t.own(k)
 	}
 	t.slabs[k] = append(t.slabs[k], s)
-	t.index[t.slot(s.number)] = i + 1
+	t.enter(s.number, i)
 	t.n++
 	return &t.slabs[k][i%slabSize]
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -44,7 +43,7 @@ type bench struct {
 // what a restore without snapshots would.
 func BenchmarkRestore(b *testing.B) {
 	cfg := benchKafka(b)
-	for _, sites := range []int{10_000, 100_000} {
+	for _, sites := range []int{10_000, 100_000, 312_500} {
 		b.Run(fmt.Sprintf("sites=%d", sites), func(b *testing.B) {
 			l := newBench(b, cfg, sites)
 			b.Run("raw", l.raw)
@@ -178,15 +177,8 @@ func (l *bench) write(b *testing.B, r *processor.Replayer) *vigiev1.Snapshot {
 // cpu reports what this process took of the cores: on a busy machine the truer
 // figure. (Kafka is another process.)
 func cpu(b *testing.B) func() {
-	used := func() int64 {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-			b.Fatal(err)
-		}
-		return u.Utime.Nano() + u.Stime.Nano()
-	}
-	before := used()
-	return func() { b.ReportMetric(float64(used()-before)/float64(b.N)/1e6, "cpu-ms/op") }
+	before := used(b)
+	return func() { b.ReportMetric(float64(used(b)-before)/float64(b.N)/1e6, "cpu-ms/op") }
 }
 
 func (l *bench) raw(b *testing.B) {
