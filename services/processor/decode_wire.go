@@ -31,7 +31,11 @@ func (c *cursor) nextOrSame(repeated uint64) bool {
 		return false
 	}
 	before := c.tag
-	c.tag = c.varint()
+	if tag := c.rest[0]; tag < 0x80 {
+		c.tag, c.rest = uint64(tag), c.rest[1:]
+	} else {
+		c.tag = c.varint()
+	}
 	if c.tag>>3 <= before>>3 && (c.tag != before || c.tag != repeated) {
 		c.odd = true
 	}
@@ -55,16 +59,21 @@ func (c *cursor) varint() uint64 {
 
 // bytes of a sized field, nil when it is empty.
 func (c *cursor) bytes() []byte {
-	n := c.varint()
+	n := uint64(0)
+	if len(c.rest) > 0 && c.rest[0] < 0x80 {
+		n, c.rest = uint64(c.rest[0]), c.rest[1:]
+	} else {
+		n = c.varint()
+	}
 	if n > uint64(len(c.rest)) {
 		c.odd, c.rest = true, nil
 		return nil
 	}
-	b := c.rest[:n:n]
-	c.rest = c.rest[n:]
 	if n == 0 {
 		return nil
 	}
+	b := c.rest[:n:n]
+	c.rest = c.rest[n:]
 	return b
 }
 

@@ -87,7 +87,7 @@ func (w *wheel) advance(to int64) {
 		if crossed>>(tickBits+levels*slotBits) != 0 {
 			w.divide(&w.far)
 		}
-		for l := levels - 1; l >= 0; l-- {
+		for l := range levels {
 			if shift := tickBits + l*slotBits; crossed>>shift != 0 {
 				w.in[l] -= w.divide(&w.lists[l][next>>shift&(slots-1)])
 			}
