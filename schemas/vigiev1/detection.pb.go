@@ -66,6 +66,7 @@ const (
 	DetectionKind_DETECTION_KIND_TEST_MISSED                 DetectionKind = 39
 	DetectionKind_DETECTION_KIND_GUARD_LATE                  DetectionKind = 40
 	DetectionKind_DETECTION_KIND_ONBOARDING_STUCK            DetectionKind = 41
+	DetectionKind_DETECTION_KIND_COMMISSIONING_INCOMPLETE    DetectionKind = 60
 )
 
 // Enum value maps for DetectionKind.
@@ -113,6 +114,7 @@ var (
 		39: "DETECTION_KIND_TEST_MISSED",
 		40: "DETECTION_KIND_GUARD_LATE",
 		41: "DETECTION_KIND_ONBOARDING_STUCK",
+		60: "DETECTION_KIND_COMMISSIONING_INCOMPLETE",
 	}
 	DetectionKind_value = map[string]int32{
 		"DETECTION_KIND_UNSPECIFIED":                 0,
@@ -157,6 +159,7 @@ var (
 		"DETECTION_KIND_TEST_MISSED":                 39,
 		"DETECTION_KIND_GUARD_LATE":                  40,
 		"DETECTION_KIND_ONBOARDING_STUCK":            41,
+		"DETECTION_KIND_COMMISSIONING_INCOMPLETE":    60,
 	}
 )
 
@@ -487,7 +490,7 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\bincident\x18\x12 \x01(\tR\bincident\x12!\n" +
 	"\fclose_reason\x18\x13 \x01(\tR\vcloseReason\x12\x14\n" +
 	"\x05facts\x18\x14 \x03(\tR\x05facts\x12\x19\n" +
-	"\buntil_ms\x18\x15 \x01(\x03R\auntilMs*\x9c\f\n" +
+	"\buntil_ms\x18\x15 \x01(\x03R\auntilMs*\xc9\f\n" +
 	"\rDetectionKind\x12\x1e\n" +
 	"\x1aDETECTION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18DETECTION_KIND_PATH_LATE\x10\x01\x12\x1c\n" +
@@ -531,7 +534,8 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\x1eDETECTION_KIND_TEST_INCOMPLETE\x10&\x12\x1e\n" +
 	"\x1aDETECTION_KIND_TEST_MISSED\x10'\x12\x1d\n" +
 	"\x19DETECTION_KIND_GUARD_LATE\x10(\x12#\n" +
-	"\x1fDETECTION_KIND_ONBOARDING_STUCK\x10)*\x8b\x01\n" +
+	"\x1fDETECTION_KIND_ONBOARDING_STUCK\x10)\x12+\n" +
+	"'DETECTION_KIND_COMMISSIONING_INCOMPLETE\x10<*\x8b\x01\n" +
 	"\x0fDetectionStatus\x12 \n" +
 	"\x1cDETECTION_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17DETECTION_STATUS_OPENED\x10\x01\x12\x1c\n" +

@@ -479,7 +479,11 @@ type CallStep struct {
 	To     string `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// 1 to 5; 0 when not asked.
-	Satisfaction  uint32 `protobuf:"varint,5,opt,name=satisfaction,proto3" json:"satisfaction,omitempty"`
+	Satisfaction uint32 `protobuf:"varint,5,opt,name=satisfaction,proto3" json:"satisfaction,omitempty"`
+	// The site and the incident that the call is about, once somebody knows; 0, "".
+	// All steps of a call stand under site 0, so that they have one order.
+	AboutSite     uint64 `protobuf:"varint,6,opt,name=about_site,json=aboutSite,proto3" json:"about_site,omitempty"`
+	Incident      string `protobuf:"bytes,7,opt,name=incident,proto3" json:"incident,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -547,6 +551,20 @@ func (x *CallStep) GetSatisfaction() uint32 {
 		return x.Satisfaction
 	}
 	return 0
+}
+
+func (x *CallStep) GetAboutSite() uint64 {
+	if x != nil {
+		return x.AboutSite
+	}
+	return 0
+}
+
+func (x *CallStep) GetIncident() string {
+	if x != nil {
+		return x.Incident
+	}
+	return ""
 }
 
 type RequestMade struct {
@@ -645,13 +663,16 @@ const file_vigie_v1_event_customer_proto_rawDesc = "" +
 	"\x05areas\x18\x05 \x03(\tR\x05areas\x12\x17\n" +
 	"\afrom_ms\x18\x06 \x01(\x03R\x06fromMs\x12\x13\n" +
 	"\x05to_ms\x18\a \x01(\x03R\x04toMs\x12(\n" +
-	"\x06person\x18\b \x01(\v2\x10.vigie.v1.SealedR\x06person\"\x94\x02\n" +
+	"\x06person\x18\b \x01(\v2\x10.vigie.v1.SealedR\x06person\"\xcf\x02\n" +
 	"\bCallStep\x12\x12\n" +
 	"\x04call\x18\x01 \x01(\tR\x04call\x12+\n" +
 	"\x04step\x18\x02 \x01(\x0e2\x17.vigie.v1.CallStep.StepR\x04step\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\"\n" +
-	"\fsatisfaction\x18\x05 \x01(\rR\fsatisfaction\"{\n" +
+	"\fsatisfaction\x18\x05 \x01(\rR\fsatisfaction\x12\x1d\n" +
+	"\n" +
+	"about_site\x18\x06 \x01(\x04R\taboutSite\x12\x1a\n" +
+	"\bincident\x18\a \x01(\tR\bincident\"{\n" +
 	"\x04Step\x12\x14\n" +
 	"\x10STEP_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTEP_OFFERED\x10\x01\x12\x11\n" +

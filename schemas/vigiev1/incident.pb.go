@@ -595,7 +595,9 @@ type EventOutcome struct {
 	// Who holds it, for already-claimed.
 	Holder string `protobuf:"bytes,7,opt,name=holder,proto3" json:"holder,omitempty"`
 	// The event that this repeats.
-	FirstEventId  []byte `protobuf:"bytes,8,opt,name=first_event_id,json=firstEventId,proto3" json:"first_event_id,omitempty"`
+	FirstEventId []byte `protobuf:"bytes,8,opt,name=first_event_id,json=firstEventId,proto3" json:"first_event_id,omitempty"`
+	// For an accepted step of a call: what the call is by then.
+	Call          *CallFacts `protobuf:"bytes,40,opt,name=call,proto3" json:"call,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -686,11 +688,163 @@ func (x *EventOutcome) GetFirstEventId() []byte {
 	return nil
 }
 
+func (x *EventOutcome) GetCall() *CallFacts {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+// CallFacts is a customer's call as of one of its steps. Times are Unix ms UTC, 0
+// when not reached.
+type CallFacts struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Call         string                 `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Step         CallStep_Step          `protobuf:"varint,2,opt,name=step,proto3,enum=vigie.v1.CallStep_Step" json:"step,omitempty"`
+	OfferedAtMs  int64                  `protobuf:"varint,3,opt,name=offered_at_ms,json=offeredAtMs,proto3" json:"offered_at_ms,omitempty"`
+	AnsweredAtMs int64                  `protobuf:"varint,4,opt,name=answered_at_ms,json=answeredAtMs,proto3" json:"answered_at_ms,omitempty"`
+	AnsweredBy   string                 `protobuf:"bytes,5,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
+	// Abandoned or ended.
+	EndedAtMs     int64  `protobuf:"varint,6,opt,name=ended_at_ms,json=endedAtMs,proto3" json:"ended_at_ms,omitempty"`
+	TransferredTo string `protobuf:"bytes,7,opt,name=transferred_to,json=transferredTo,proto3" json:"transferred_to,omitempty"`
+	AboutSite     uint64 `protobuf:"varint,8,opt,name=about_site,json=aboutSite,proto3" json:"about_site,omitempty"`
+	Incident      string `protobuf:"bytes,9,opt,name=incident,proto3" json:"incident,omitempty"`
+	Reason        string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
+	Satisfaction  uint32 `protobuf:"varint,11,opt,name=satisfaction,proto3" json:"satisfaction,omitempty"`
+	// The figures it is judged by: to be answered within this, ms, in this share of
+	// calls, percent.
+	AnswerWithinMs     int64  `protobuf:"varint,12,opt,name=answer_within_ms,json=answerWithinMs,proto3" json:"answer_within_ms,omitempty"`
+	AnswerSharePercent uint32 `protobuf:"varint,13,opt,name=answer_share_percent,json=answerSharePercent,proto3" json:"answer_share_percent,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *CallFacts) Reset() {
+	*x = CallFacts{}
+	mi := &file_vigie_v1_incident_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallFacts) ProtoMessage() {}
+
+func (x *CallFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_incident_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallFacts.ProtoReflect.Descriptor instead.
+func (*CallFacts) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_incident_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *CallFacts) GetCall() string {
+	if x != nil {
+		return x.Call
+	}
+	return ""
+}
+
+func (x *CallFacts) GetStep() CallStep_Step {
+	if x != nil {
+		return x.Step
+	}
+	return CallStep_STEP_UNSPECIFIED
+}
+
+func (x *CallFacts) GetOfferedAtMs() int64 {
+	if x != nil {
+		return x.OfferedAtMs
+	}
+	return 0
+}
+
+func (x *CallFacts) GetAnsweredAtMs() int64 {
+	if x != nil {
+		return x.AnsweredAtMs
+	}
+	return 0
+}
+
+func (x *CallFacts) GetAnsweredBy() string {
+	if x != nil {
+		return x.AnsweredBy
+	}
+	return ""
+}
+
+func (x *CallFacts) GetEndedAtMs() int64 {
+	if x != nil {
+		return x.EndedAtMs
+	}
+	return 0
+}
+
+func (x *CallFacts) GetTransferredTo() string {
+	if x != nil {
+		return x.TransferredTo
+	}
+	return ""
+}
+
+func (x *CallFacts) GetAboutSite() uint64 {
+	if x != nil {
+		return x.AboutSite
+	}
+	return 0
+}
+
+func (x *CallFacts) GetIncident() string {
+	if x != nil {
+		return x.Incident
+	}
+	return ""
+}
+
+func (x *CallFacts) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CallFacts) GetSatisfaction() uint32 {
+	if x != nil {
+		return x.Satisfaction
+	}
+	return 0
+}
+
+func (x *CallFacts) GetAnswerWithinMs() int64 {
+	if x != nil {
+		return x.AnswerWithinMs
+	}
+	return 0
+}
+
+func (x *CallFacts) GetAnswerSharePercent() uint32 {
+	if x != nil {
+		return x.AnswerSharePercent
+	}
+	return 0
+}
+
 var File_vigie_v1_incident_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_incident_proto_rawDesc = "" +
 	"\n" +
-	"\x17vigie/v1/incident.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x1dvigie/v1/event_operator.proto\x1a\x19vigie/v1/event_site.proto\"\xa2\v\n" +
+	"\x17vigie/v1/incident.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x1dvigie/v1/event_customer.proto\x1a\x1dvigie/v1/event_operator.proto\x1a\x19vigie/v1/event_site.proto\"\xa2\v\n" +
 	"\bIncident\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x12\x18\n" +
@@ -744,7 +898,7 @@ const file_vigie_v1_incident_proto_rawDesc = "" +
 	"\bevent_id\x18\x01 \x01(\fR\aeventId\x12\x13\n" +
 	"\x05at_ms\x18\x02 \x01(\x03R\x04atMs\x12\x0e\n" +
 	"\x02by\x18\x03 \x01(\tR\x02by\x12\x10\n" +
-	"\x03act\x18\x04 \x01(\tR\x03act\"\xf5\x01\n" +
+	"\x03act\x18\x04 \x01(\tR\x03act\"\x9e\x02\n" +
 	"\fEventOutcome\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\fR\aeventId\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x12/\n" +
@@ -753,7 +907,25 @@ const file_vigie_v1_incident_proto_rawDesc = "" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1a\n" +
 	"\bincident\x18\x06 \x01(\tR\bincident\x12\x16\n" +
 	"\x06holder\x18\a \x01(\tR\x06holder\x12$\n" +
-	"\x0efirst_event_id\x18\b \x01(\fR\ffirstEventId*\xbe\x01\n" +
+	"\x0efirst_event_id\x18\b \x01(\fR\ffirstEventId\x12'\n" +
+	"\x04call\x18( \x01(\v2\x13.vigie.v1.CallFactsR\x04call\"\xd1\x03\n" +
+	"\tCallFacts\x12\x12\n" +
+	"\x04call\x18\x01 \x01(\tR\x04call\x12+\n" +
+	"\x04step\x18\x02 \x01(\x0e2\x17.vigie.v1.CallStep.StepR\x04step\x12\"\n" +
+	"\roffered_at_ms\x18\x03 \x01(\x03R\vofferedAtMs\x12$\n" +
+	"\x0eanswered_at_ms\x18\x04 \x01(\x03R\fansweredAtMs\x12\x1f\n" +
+	"\vanswered_by\x18\x05 \x01(\tR\n" +
+	"answeredBy\x12\x1e\n" +
+	"\vended_at_ms\x18\x06 \x01(\x03R\tendedAtMs\x12%\n" +
+	"\x0etransferred_to\x18\a \x01(\tR\rtransferredTo\x12\x1d\n" +
+	"\n" +
+	"about_site\x18\b \x01(\x04R\taboutSite\x12\x1a\n" +
+	"\bincident\x18\t \x01(\tR\bincident\x12\x16\n" +
+	"\x06reason\x18\n" +
+	" \x01(\tR\x06reason\x12\"\n" +
+	"\fsatisfaction\x18\v \x01(\rR\fsatisfaction\x12(\n" +
+	"\x10answer_within_ms\x18\f \x01(\x03R\x0eanswerWithinMs\x120\n" +
+	"\x14answer_share_percent\x18\r \x01(\rR\x12answerSharePercent*\xbe\x01\n" +
 	"\x0eIncidentStatus\x12\x1f\n" +
 	"\x1bINCIDENT_STATUS_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14INCIDENT_STATUS_OPEN\x10\x01\x12\x1b\n" +
@@ -781,33 +953,37 @@ func file_vigie_v1_incident_proto_rawDescGZIP() []byte {
 }
 
 var file_vigie_v1_incident_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_vigie_v1_incident_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_vigie_v1_incident_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_vigie_v1_incident_proto_goTypes = []any{
 	(IncidentStatus)(0),     // 0: vigie.v1.IncidentStatus
 	(OutcomeStatus)(0),      // 1: vigie.v1.OutcomeStatus
 	(*Incident)(nil),        // 2: vigie.v1.Incident
 	(*IncidentAct)(nil),     // 3: vigie.v1.IncidentAct
 	(*EventOutcome)(nil),    // 4: vigie.v1.EventOutcome
-	(EventClass)(0),         // 5: vigie.v1.EventClass
-	(VerificationMeans)(0),  // 6: vigie.v1.VerificationMeans
-	(VerificationResult)(0), // 7: vigie.v1.VerificationResult
-	(IncidentOutcome)(0),    // 8: vigie.v1.IncidentOutcome
-	(*ConsigneStep)(nil),    // 9: vigie.v1.ConsigneStep
+	(*CallFacts)(nil),       // 5: vigie.v1.CallFacts
+	(EventClass)(0),         // 6: vigie.v1.EventClass
+	(VerificationMeans)(0),  // 7: vigie.v1.VerificationMeans
+	(VerificationResult)(0), // 8: vigie.v1.VerificationResult
+	(IncidentOutcome)(0),    // 9: vigie.v1.IncidentOutcome
+	(*ConsigneStep)(nil),    // 10: vigie.v1.ConsigneStep
+	(CallStep_Step)(0),      // 11: vigie.v1.CallStep.Step
 }
 var file_vigie_v1_incident_proto_depIdxs = []int32{
-	5, // 0: vigie.v1.Incident.class:type_name -> vigie.v1.EventClass
-	0, // 1: vigie.v1.Incident.status:type_name -> vigie.v1.IncidentStatus
-	6, // 2: vigie.v1.Incident.verification_means:type_name -> vigie.v1.VerificationMeans
-	7, // 3: vigie.v1.Incident.verification_result:type_name -> vigie.v1.VerificationResult
-	8, // 4: vigie.v1.Incident.outcome:type_name -> vigie.v1.IncidentOutcome
-	3, // 5: vigie.v1.Incident.acts:type_name -> vigie.v1.IncidentAct
-	9, // 6: vigie.v1.Incident.steps:type_name -> vigie.v1.ConsigneStep
-	1, // 7: vigie.v1.EventOutcome.status:type_name -> vigie.v1.OutcomeStatus
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	6,  // 0: vigie.v1.Incident.class:type_name -> vigie.v1.EventClass
+	0,  // 1: vigie.v1.Incident.status:type_name -> vigie.v1.IncidentStatus
+	7,  // 2: vigie.v1.Incident.verification_means:type_name -> vigie.v1.VerificationMeans
+	8,  // 3: vigie.v1.Incident.verification_result:type_name -> vigie.v1.VerificationResult
+	9,  // 4: vigie.v1.Incident.outcome:type_name -> vigie.v1.IncidentOutcome
+	3,  // 5: vigie.v1.Incident.acts:type_name -> vigie.v1.IncidentAct
+	10, // 6: vigie.v1.Incident.steps:type_name -> vigie.v1.ConsigneStep
+	1,  // 7: vigie.v1.EventOutcome.status:type_name -> vigie.v1.OutcomeStatus
+	5,  // 8: vigie.v1.EventOutcome.call:type_name -> vigie.v1.CallFacts
+	11, // 9: vigie.v1.CallFacts.step:type_name -> vigie.v1.CallStep.Step
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_incident_proto_init() }
@@ -816,6 +992,7 @@ func file_vigie_v1_incident_proto_init() {
 		return
 	}
 	file_vigie_v1_common_proto_init()
+	file_vigie_v1_event_customer_proto_init()
 	file_vigie_v1_event_operator_proto_init()
 	file_vigie_v1_event_site_proto_init()
 	type x struct{}
@@ -824,7 +1001,7 @@ func file_vigie_v1_incident_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_incident_proto_rawDesc), len(file_vigie_v1_incident_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -122,6 +122,7 @@ type ClassPolicy struct {
 	Handling           *HandlingPolicy     `protobuf:"bytes,13,opt,name=handling,proto3" json:"handling,omitempty"`
 	Tests              *TestPolicy         `protobuf:"bytes,14,opt,name=tests,proto3" json:"tests,omitempty"`
 	Onboarding         *OnboardingPolicy   `protobuf:"bytes,15,opt,name=onboarding,proto3" json:"onboarding,omitempty"`
+	Contact            *ContactPolicy      `protobuf:"bytes,40,opt,name=contact,proto3" json:"contact,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -257,6 +258,13 @@ func (x *ClassPolicy) GetTests() *TestPolicy {
 func (x *ClassPolicy) GetOnboarding() *OnboardingPolicy {
 	if x != nil {
 		return x.Onboarding
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetContact() *ContactPolicy {
+	if x != nil {
+		return x.Contact
 	}
 	return nil
 }
@@ -1301,6 +1309,60 @@ func (x *OnboardingPolicy) GetTestedMs() int64 {
 	return 0
 }
 
+// ContactPolicy is the answer clock of calls: this share of them, percent, is to be
+// answered within this, ms.
+type ContactPolicy struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	AnswerWithinMs     int64                  `protobuf:"varint,1,opt,name=answer_within_ms,json=answerWithinMs,proto3" json:"answer_within_ms,omitempty"`
+	AnswerSharePercent uint32                 `protobuf:"varint,2,opt,name=answer_share_percent,json=answerSharePercent,proto3" json:"answer_share_percent,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *ContactPolicy) Reset() {
+	*x = ContactPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ContactPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ContactPolicy) ProtoMessage() {}
+
+func (x *ContactPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ContactPolicy.ProtoReflect.Descriptor instead.
+func (*ContactPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ContactPolicy) GetAnswerWithinMs() int64 {
+	if x != nil {
+		return x.AnswerWithinMs
+	}
+	return 0
+}
+
+func (x *ContactPolicy) GetAnswerSharePercent() uint32 {
+	if x != nil {
+		return x.AnswerSharePercent
+	}
+	return 0
+}
+
 var File_vigie_v1_policy_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_policy_proto_rawDesc = "" +
@@ -1311,7 +1373,7 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\fcontent_hash\x18\x02 \x01(\fR\vcontentHash\x12\x13\n" +
 	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06author\x18\x04 \x01(\tR\x06author\x12/\n" +
-	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\x88\x06\n" +
+	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\xbb\x06\n" +
 	"\vClassPolicy\x12\x1d\n" +
 	"\n" +
 	"site_class\x18\x01 \x01(\tR\tsiteClass\x12=\n" +
@@ -1331,7 +1393,8 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\x05tests\x18\x0e \x01(\v2\x14.vigie.v1.TestPolicyR\x05tests\x12:\n" +
 	"\n" +
 	"onboarding\x18\x0f \x01(\v2\x1a.vigie.v1.OnboardingPolicyR\n" +
-	"onboarding\"\xd4\x02\n" +
+	"onboarding\x121\n" +
+	"\acontact\x18( \x01(\v2\x17.vigie.v1.ContactPolicyR\acontact\"\xd4\x02\n" +
 	"\x11SupervisionPolicy\x12.\n" +
 	"\x13default_interval_ms\x18\x01 \x01(\x03R\x11defaultIntervalMs\x12\x19\n" +
 	"\bgrace_ms\x18\x02 \x01(\x03R\agraceMs\x12!\n" +
@@ -1428,7 +1491,10 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\frequested_ms\x18\x01 \x01(\x03R\vrequestedMs\x12!\n" +
 	"\fscheduled_ms\x18\x02 \x01(\x03R\vscheduledMs\x12!\n" +
 	"\finstalled_ms\x18\x03 \x01(\x03R\vinstalledMs\x12\x1b\n" +
-	"\ttested_ms\x18\x04 \x01(\x03R\btestedMsB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
+	"\ttested_ms\x18\x04 \x01(\x03R\btestedMs\"k\n" +
+	"\rContactPolicy\x12(\n" +
+	"\x10answer_within_ms\x18\x01 \x01(\x03R\x0eanswerWithinMs\x120\n" +
+	"\x14answer_share_percent\x18\x02 \x01(\rR\x12answerSharePercentB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
 
 var (
 	file_vigie_v1_policy_proto_rawDescOnce sync.Once
@@ -1442,7 +1508,7 @@ func file_vigie_v1_policy_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_policy_proto_rawDescData
 }
 
-var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_vigie_v1_policy_proto_goTypes = []any{
 	(*Policy)(nil),             // 0: vigie.v1.Policy
 	(*ClassPolicy)(nil),        // 1: vigie.v1.ClassPolicy
@@ -1459,6 +1525,7 @@ var file_vigie_v1_policy_proto_goTypes = []any{
 	(*TestPolicy)(nil),         // 12: vigie.v1.TestPolicy
 	(*AnswerPolicy)(nil),       // 13: vigie.v1.AnswerPolicy
 	(*OnboardingPolicy)(nil),   // 14: vigie.v1.OnboardingPolicy
+	(*ContactPolicy)(nil),      // 15: vigie.v1.ContactPolicy
 }
 var file_vigie_v1_policy_proto_depIdxs = []int32{
 	1,  // 0: vigie.v1.Policy.classes:type_name -> vigie.v1.ClassPolicy
@@ -1475,11 +1542,12 @@ var file_vigie_v1_policy_proto_depIdxs = []int32{
 	11, // 11: vigie.v1.ClassPolicy.handling:type_name -> vigie.v1.HandlingPolicy
 	12, // 12: vigie.v1.ClassPolicy.tests:type_name -> vigie.v1.TestPolicy
 	14, // 13: vigie.v1.ClassPolicy.onboarding:type_name -> vigie.v1.OnboardingPolicy
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 14: vigie.v1.ClassPolicy.contact:type_name -> vigie.v1.ContactPolicy
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_policy_proto_init() }
@@ -1493,7 +1561,7 @@ func file_vigie_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_policy_proto_rawDesc), len(file_vigie_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -159,9 +159,23 @@ type SiteState struct {
 	AcceptedEvents    uint64        `protobuf:"varint,17,opt,name=accepted_events,json=acceptedEvents,proto3" json:"accepted_events,omitempty"`
 	Account           string        `protobuf:"bytes,18,opt,name=account,proto3" json:"account,omitempty"`
 	// The fold failed on this site: its later alarms open incidents by a minimal rule.
-	Degraded      bool     `protobuf:"varint,19,opt,name=degraded,proto3" json:"degraded,omitempty"`
-	Groups        []string `protobuf:"bytes,20,rep,name=groups,proto3" json:"groups,omitempty"`
-	TimeZone      string   `protobuf:"bytes,21,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	Degraded bool     `protobuf:"varint,19,opt,name=degraded,proto3" json:"degraded,omitempty"`
+	Groups   []string `protobuf:"bytes,20,rep,name=groups,proto3" json:"groups,omitempty"`
+	TimeZone string   `protobuf:"bytes,21,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// The declared closure, running or to come; absent when none is.
+	DeclaredClosure *DeclaredClosure `protobuf:"bytes,40,opt,name=declared_closure,json=declaredClosure,proto3" json:"declared_closure,omitempty"`
+	// Consignes that hold or will, the one that gives the steps first.
+	Consignes []*ConsigneState `protobuf:"bytes,41,rep,name=consignes,proto3" json:"consignes,omitempty"`
+	Visits    []*VisitState    `protobuf:"bytes,42,rep,name=visits,proto3" json:"visits,omitempty"`
+	Reopening *ReopeningState  `protobuf:"bytes,43,opt,name=reopening,proto3" json:"reopening,omitempty"`
+	// The test that runs; absent when none does.
+	Test *TestState `protobuf:"bytes,44,opt,name=test,proto3" json:"test,omitempty"`
+	// Since when the connection stands at its stage, and by when it must move on; 0
+	// when nothing says so. Unix ms UTC.
+	StageSinceMs int64 `protobuf:"varint,45,opt,name=stage_since_ms,json=stageSinceMs,proto3" json:"stage_since_ms,omitempty"`
+	StageDueMs   int64 `protobuf:"varint,46,opt,name=stage_due_ms,json=stageDueMs,proto3" json:"stage_due_ms,omitempty"`
+	// What the commissioning test has seen and still waits for.
+	Commissioning *CommissioningState `protobuf:"bytes,47,opt,name=commissioning,proto3" json:"commissioning,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,6 +357,524 @@ func (x *SiteState) GetTimeZone() string {
 	return ""
 }
 
+func (x *SiteState) GetDeclaredClosure() *DeclaredClosure {
+	if x != nil {
+		return x.DeclaredClosure
+	}
+	return nil
+}
+
+func (x *SiteState) GetConsignes() []*ConsigneState {
+	if x != nil {
+		return x.Consignes
+	}
+	return nil
+}
+
+func (x *SiteState) GetVisits() []*VisitState {
+	if x != nil {
+		return x.Visits
+	}
+	return nil
+}
+
+func (x *SiteState) GetReopening() *ReopeningState {
+	if x != nil {
+		return x.Reopening
+	}
+	return nil
+}
+
+func (x *SiteState) GetTest() *TestState {
+	if x != nil {
+		return x.Test
+	}
+	return nil
+}
+
+func (x *SiteState) GetStageSinceMs() int64 {
+	if x != nil {
+		return x.StageSinceMs
+	}
+	return 0
+}
+
+func (x *SiteState) GetStageDueMs() int64 {
+	if x != nil {
+		return x.StageDueMs
+	}
+	return 0
+}
+
+func (x *SiteState) GetCommissioning() *CommissioningState {
+	if x != nil {
+		return x.Commissioning
+	}
+	return nil
+}
+
+type DeclaredClosure struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Closure string                 `protobuf:"bytes,1,opt,name=closure,proto3" json:"closure,omitempty"`
+	FromMs  int64                  `protobuf:"varint,2,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	// 0: without an end.
+	ToMs          int64 `protobuf:"varint,3,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeclaredClosure) Reset() {
+	*x = DeclaredClosure{}
+	mi := &file_vigie_v1_site_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeclaredClosure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeclaredClosure) ProtoMessage() {}
+
+func (x *DeclaredClosure) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_site_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeclaredClosure.ProtoReflect.Descriptor instead.
+func (*DeclaredClosure) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *DeclaredClosure) GetClosure() string {
+	if x != nil {
+		return x.Closure
+	}
+	return ""
+}
+
+func (x *DeclaredClosure) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *DeclaredClosure) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
+type ConsigneState struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Consigne string                 `protobuf:"bytes,1,opt,name=consigne,proto3" json:"consigne,omitempty"`
+	// The event that set it: its text is bound to that id.
+	EventId []byte `protobuf:"bytes,2,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// "site", "group" or "class".
+	Scope     string `protobuf:"bytes,3,opt,name=scope,proto3" json:"scope,omitempty"`
+	Permanent bool   `protobuf:"varint,4,opt,name=permanent,proto3" json:"permanent,omitempty"`
+	FromMs    int64  `protobuf:"varint,5,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	// 0 for a permanent one.
+	UntilMs       int64           `protobuf:"varint,6,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	Priority      uint32          `protobuf:"varint,7,opt,name=priority,proto3" json:"priority,omitempty"`
+	Steps         []*ConsigneStep `protobuf:"bytes,8,rep,name=steps,proto3" json:"steps,omitempty"`
+	Text          *Sealed         `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsigneState) Reset() {
+	*x = ConsigneState{}
+	mi := &file_vigie_v1_site_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsigneState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsigneState) ProtoMessage() {}
+
+func (x *ConsigneState) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_site_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsigneState.ProtoReflect.Descriptor instead.
+func (*ConsigneState) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ConsigneState) GetConsigne() string {
+	if x != nil {
+		return x.Consigne
+	}
+	return ""
+}
+
+func (x *ConsigneState) GetEventId() []byte {
+	if x != nil {
+		return x.EventId
+	}
+	return nil
+}
+
+func (x *ConsigneState) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *ConsigneState) GetPermanent() bool {
+	if x != nil {
+		return x.Permanent
+	}
+	return false
+}
+
+func (x *ConsigneState) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *ConsigneState) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *ConsigneState) GetPriority() uint32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *ConsigneState) GetSteps() []*ConsigneStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *ConsigneState) GetText() *Sealed {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+type VisitState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Visit         string                 `protobuf:"bytes,1,opt,name=visit,proto3" json:"visit,omitempty"`
+	AnnouncedBy   string                 `protobuf:"bytes,2,opt,name=announced_by,json=announcedBy,proto3" json:"announced_by,omitempty"`
+	UserCode      string                 `protobuf:"bytes,3,opt,name=user_code,json=userCode,proto3" json:"user_code,omitempty"`
+	Areas         []string               `protobuf:"bytes,4,rep,name=areas,proto3" json:"areas,omitempty"`
+	FromMs        int64                  `protobuf:"varint,5,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	ToMs          int64                  `protobuf:"varint,6,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VisitState) Reset() {
+	*x = VisitState{}
+	mi := &file_vigie_v1_site_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VisitState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VisitState) ProtoMessage() {}
+
+func (x *VisitState) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_site_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VisitState.ProtoReflect.Descriptor instead.
+func (*VisitState) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *VisitState) GetVisit() string {
+	if x != nil {
+		return x.Visit
+	}
+	return ""
+}
+
+func (x *VisitState) GetAnnouncedBy() string {
+	if x != nil {
+		return x.AnnouncedBy
+	}
+	return ""
+}
+
+func (x *VisitState) GetUserCode() string {
+	if x != nil {
+		return x.UserCode
+	}
+	return ""
+}
+
+func (x *VisitState) GetAreas() []string {
+	if x != nil {
+		return x.Areas
+	}
+	return nil
+}
+
+func (x *VisitState) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *VisitState) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
+type ReopeningState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reopening     string                 `protobuf:"bytes,1,opt,name=reopening,proto3" json:"reopening,omitempty"`
+	FromMs        int64                  `protobuf:"varint,2,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"`
+	ToMs          int64                  `protobuf:"varint,3,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`
+	Areas         []string               `protobuf:"bytes,4,rep,name=areas,proto3" json:"areas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReopeningState) Reset() {
+	*x = ReopeningState{}
+	mi := &file_vigie_v1_site_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReopeningState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReopeningState) ProtoMessage() {}
+
+func (x *ReopeningState) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_site_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReopeningState.ProtoReflect.Descriptor instead.
+func (*ReopeningState) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ReopeningState) GetReopening() string {
+	if x != nil {
+		return x.Reopening
+	}
+	return ""
+}
+
+func (x *ReopeningState) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *ReopeningState) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
+func (x *ReopeningState) GetAreas() []string {
+	if x != nil {
+		return x.Areas
+	}
+	return nil
+}
+
+type TestState struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	SinceMs int64                  `protobuf:"varint,1,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	UntilMs int64                  `protobuf:"varint,2,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	Zones   []string               `protobuf:"bytes,3,rep,name=zones,proto3" json:"zones,omitempty"`
+	Areas   []string               `protobuf:"bytes,4,rep,name=areas,proto3" json:"areas,omitempty"`
+	Classes []EventClass           `protobuf:"varint,5,rep,packed,name=classes,proto3,enum=vigie.v1.EventClass" json:"classes,omitempty"`
+	// Named zones that sent nothing yet.
+	Unseen        []string `protobuf:"bytes,6,rep,name=unseen,proto3" json:"unseen,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestState) Reset() {
+	*x = TestState{}
+	mi := &file_vigie_v1_site_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestState) ProtoMessage() {}
+
+func (x *TestState) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_site_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestState.ProtoReflect.Descriptor instead.
+func (*TestState) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TestState) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *TestState) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *TestState) GetZones() []string {
+	if x != nil {
+		return x.Zones
+	}
+	return nil
+}
+
+func (x *TestState) GetAreas() []string {
+	if x != nil {
+		return x.Areas
+	}
+	return nil
+}
+
+func (x *TestState) GetClasses() []EventClass {
+	if x != nil {
+		return x.Classes
+	}
+	return nil
+}
+
+func (x *TestState) GetUnseen() []string {
+	if x != nil {
+		return x.Unseen
+	}
+	return nil
+}
+
+// CommissioningState lists signals by name: zone-3, tamper, arming, disarming, path-1.
+type CommissioningState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seen          []string               `protobuf:"bytes,1,rep,name=seen,proto3" json:"seen,omitempty"`
+	Missing       []string               `protobuf:"bytes,2,rep,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommissioningState) Reset() {
+	*x = CommissioningState{}
+	mi := &file_vigie_v1_site_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommissioningState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommissioningState) ProtoMessage() {}
+
+func (x *CommissioningState) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_site_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommissioningState.ProtoReflect.Descriptor instead.
+func (*CommissioningState) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CommissioningState) GetSeen() []string {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+func (x *CommissioningState) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
 type AreaState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Area          string                 `protobuf:"bytes,1,opt,name=area,proto3" json:"area,omitempty"`
@@ -355,7 +887,7 @@ type AreaState struct {
 
 func (x *AreaState) Reset() {
 	*x = AreaState{}
-	mi := &file_vigie_v1_site_proto_msgTypes[1]
+	mi := &file_vigie_v1_site_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -367,7 +899,7 @@ func (x *AreaState) String() string {
 func (*AreaState) ProtoMessage() {}
 
 func (x *AreaState) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_site_proto_msgTypes[1]
+	mi := &file_vigie_v1_site_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -380,7 +912,7 @@ func (x *AreaState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AreaState.ProtoReflect.Descriptor instead.
 func (*AreaState) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_site_proto_rawDescGZIP(), []int{1}
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AreaState) GetArea() string {
@@ -424,7 +956,7 @@ type OpenZone struct {
 
 func (x *OpenZone) Reset() {
 	*x = OpenZone{}
-	mi := &file_vigie_v1_site_proto_msgTypes[2]
+	mi := &file_vigie_v1_site_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -436,7 +968,7 @@ func (x *OpenZone) String() string {
 func (*OpenZone) ProtoMessage() {}
 
 func (x *OpenZone) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_site_proto_msgTypes[2]
+	mi := &file_vigie_v1_site_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -449,7 +981,7 @@ func (x *OpenZone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenZone.ProtoReflect.Descriptor instead.
 func (*OpenZone) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_site_proto_rawDescGZIP(), []int{2}
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OpenZone) GetZone() string {
@@ -502,7 +1034,7 @@ type PathState struct {
 
 func (x *PathState) Reset() {
 	*x = PathState{}
-	mi := &file_vigie_v1_site_proto_msgTypes[3]
+	mi := &file_vigie_v1_site_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +1046,7 @@ func (x *PathState) String() string {
 func (*PathState) ProtoMessage() {}
 
 func (x *PathState) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_site_proto_msgTypes[3]
+	mi := &file_vigie_v1_site_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +1059,7 @@ func (x *PathState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PathState.ProtoReflect.Descriptor instead.
 func (*PathState) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_site_proto_rawDescGZIP(), []int{3}
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PathState) GetPath() uint32 {
@@ -586,7 +1118,7 @@ type DirectoryRecord struct {
 
 func (x *DirectoryRecord) Reset() {
 	*x = DirectoryRecord{}
-	mi := &file_vigie_v1_site_proto_msgTypes[4]
+	mi := &file_vigie_v1_site_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +1130,7 @@ func (x *DirectoryRecord) String() string {
 func (*DirectoryRecord) ProtoMessage() {}
 
 func (x *DirectoryRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_site_proto_msgTypes[4]
+	mi := &file_vigie_v1_site_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +1143,7 @@ func (x *DirectoryRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryRecord.ProtoReflect.Descriptor instead.
 func (*DirectoryRecord) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_site_proto_rawDescGZIP(), []int{4}
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DirectoryRecord) GetSite() uint64 {
@@ -656,7 +1188,7 @@ type AccountBinding struct {
 
 func (x *AccountBinding) Reset() {
 	*x = AccountBinding{}
-	mi := &file_vigie_v1_site_proto_msgTypes[5]
+	mi := &file_vigie_v1_site_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -668,7 +1200,7 @@ func (x *AccountBinding) String() string {
 func (*AccountBinding) ProtoMessage() {}
 
 func (x *AccountBinding) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_site_proto_msgTypes[5]
+	mi := &file_vigie_v1_site_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -681,7 +1213,7 @@ func (x *AccountBinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountBinding.ProtoReflect.Descriptor instead.
 func (*AccountBinding) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_site_proto_rawDescGZIP(), []int{5}
+	return file_vigie_v1_site_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AccountBinding) GetLine() uint32 {
@@ -716,7 +1248,7 @@ var File_vigie_v1_site_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x13vigie/v1/site.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x19vigie/v1/event_site.proto\"\xe5\x05\n" +
+	"\x13vigie/v1/site.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x19vigie/v1/event_site.proto\"\xfd\b\n" +
 	"\tSiteState\x12\x12\n" +
 	"\x04site\x18\x01 \x01(\x04R\x04site\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\"\n" +
@@ -743,7 +1275,53 @@ const file_vigie_v1_site_proto_rawDesc = "" +
 	"\aaccount\x18\x12 \x01(\tR\aaccount\x12\x1a\n" +
 	"\bdegraded\x18\x13 \x01(\bR\bdegraded\x12\x16\n" +
 	"\x06groups\x18\x14 \x03(\tR\x06groups\x12\x1b\n" +
-	"\ttime_zone\x18\x15 \x01(\tR\btimeZone\"{\n" +
+	"\ttime_zone\x18\x15 \x01(\tR\btimeZone\x12D\n" +
+	"\x10declared_closure\x18( \x01(\v2\x19.vigie.v1.DeclaredClosureR\x0fdeclaredClosure\x125\n" +
+	"\tconsignes\x18) \x03(\v2\x17.vigie.v1.ConsigneStateR\tconsignes\x12,\n" +
+	"\x06visits\x18* \x03(\v2\x14.vigie.v1.VisitStateR\x06visits\x126\n" +
+	"\treopening\x18+ \x01(\v2\x18.vigie.v1.ReopeningStateR\treopening\x12'\n" +
+	"\x04test\x18, \x01(\v2\x13.vigie.v1.TestStateR\x04test\x12$\n" +
+	"\x0estage_since_ms\x18- \x01(\x03R\fstageSinceMs\x12 \n" +
+	"\fstage_due_ms\x18. \x01(\x03R\n" +
+	"stageDueMs\x12B\n" +
+	"\rcommissioning\x18/ \x01(\v2\x1c.vigie.v1.CommissioningStateR\rcommissioning\"Y\n" +
+	"\x0fDeclaredClosure\x12\x18\n" +
+	"\aclosure\x18\x01 \x01(\tR\aclosure\x12\x17\n" +
+	"\afrom_ms\x18\x02 \x01(\x03R\x06fromMs\x12\x13\n" +
+	"\x05to_ms\x18\x03 \x01(\x03R\x04toMs\"\x9e\x02\n" +
+	"\rConsigneState\x12\x1a\n" +
+	"\bconsigne\x18\x01 \x01(\tR\bconsigne\x12\x19\n" +
+	"\bevent_id\x18\x02 \x01(\fR\aeventId\x12\x14\n" +
+	"\x05scope\x18\x03 \x01(\tR\x05scope\x12\x1c\n" +
+	"\tpermanent\x18\x04 \x01(\bR\tpermanent\x12\x17\n" +
+	"\afrom_ms\x18\x05 \x01(\x03R\x06fromMs\x12\x19\n" +
+	"\buntil_ms\x18\x06 \x01(\x03R\auntilMs\x12\x1a\n" +
+	"\bpriority\x18\a \x01(\rR\bpriority\x12,\n" +
+	"\x05steps\x18\b \x03(\v2\x16.vigie.v1.ConsigneStepR\x05steps\x12$\n" +
+	"\x04text\x18\t \x01(\v2\x10.vigie.v1.SealedR\x04text\"\xa6\x01\n" +
+	"\n" +
+	"VisitState\x12\x14\n" +
+	"\x05visit\x18\x01 \x01(\tR\x05visit\x12!\n" +
+	"\fannounced_by\x18\x02 \x01(\tR\vannouncedBy\x12\x1b\n" +
+	"\tuser_code\x18\x03 \x01(\tR\buserCode\x12\x14\n" +
+	"\x05areas\x18\x04 \x03(\tR\x05areas\x12\x17\n" +
+	"\afrom_ms\x18\x05 \x01(\x03R\x06fromMs\x12\x13\n" +
+	"\x05to_ms\x18\x06 \x01(\x03R\x04toMs\"r\n" +
+	"\x0eReopeningState\x12\x1c\n" +
+	"\treopening\x18\x01 \x01(\tR\treopening\x12\x17\n" +
+	"\afrom_ms\x18\x02 \x01(\x03R\x06fromMs\x12\x13\n" +
+	"\x05to_ms\x18\x03 \x01(\x03R\x04toMs\x12\x14\n" +
+	"\x05areas\x18\x04 \x03(\tR\x05areas\"\xb5\x01\n" +
+	"\tTestState\x12\x19\n" +
+	"\bsince_ms\x18\x01 \x01(\x03R\asinceMs\x12\x19\n" +
+	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\x12\x14\n" +
+	"\x05zones\x18\x03 \x03(\tR\x05zones\x12\x14\n" +
+	"\x05areas\x18\x04 \x03(\tR\x05areas\x12.\n" +
+	"\aclasses\x18\x05 \x03(\x0e2\x14.vigie.v1.EventClassR\aclasses\x12\x16\n" +
+	"\x06unseen\x18\x06 \x03(\tR\x06unseen\"B\n" +
+	"\x12CommissioningState\x12\x12\n" +
+	"\x04seen\x18\x01 \x03(\tR\x04seen\x12\x18\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\"{\n" +
 	"\tAreaState\x12\x12\n" +
 	"\x04area\x18\x01 \x01(\tR\x04area\x12&\n" +
 	"\x04mode\x18\x02 \x01(\x0e2\x12.vigie.v1.AreaModeR\x04mode\x12\x19\n" +
@@ -800,36 +1378,53 @@ func file_vigie_v1_site_proto_rawDescGZIP() []byte {
 }
 
 var file_vigie_v1_site_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_vigie_v1_site_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_vigie_v1_site_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_vigie_v1_site_proto_goTypes = []any{
 	(PathStatus)(0),            // 0: vigie.v1.PathStatus
 	(ClosureStatus)(0),         // 1: vigie.v1.ClosureStatus
 	(*SiteState)(nil),          // 2: vigie.v1.SiteState
-	(*AreaState)(nil),          // 3: vigie.v1.AreaState
-	(*OpenZone)(nil),           // 4: vigie.v1.OpenZone
-	(*PathState)(nil),          // 5: vigie.v1.PathState
-	(*DirectoryRecord)(nil),    // 6: vigie.v1.DirectoryRecord
-	(*AccountBinding)(nil),     // 7: vigie.v1.AccountBinding
-	(AreaMode)(0),              // 8: vigie.v1.AreaMode
-	(EventClass)(0),            // 9: vigie.v1.EventClass
-	(*SiteDeclared)(nil),       // 10: vigie.v1.SiteDeclared
-	(ConnectionStage_Stage)(0), // 11: vigie.v1.ConnectionStage.Stage
+	(*DeclaredClosure)(nil),    // 3: vigie.v1.DeclaredClosure
+	(*ConsigneState)(nil),      // 4: vigie.v1.ConsigneState
+	(*VisitState)(nil),         // 5: vigie.v1.VisitState
+	(*ReopeningState)(nil),     // 6: vigie.v1.ReopeningState
+	(*TestState)(nil),          // 7: vigie.v1.TestState
+	(*CommissioningState)(nil), // 8: vigie.v1.CommissioningState
+	(*AreaState)(nil),          // 9: vigie.v1.AreaState
+	(*OpenZone)(nil),           // 10: vigie.v1.OpenZone
+	(*PathState)(nil),          // 11: vigie.v1.PathState
+	(*DirectoryRecord)(nil),    // 12: vigie.v1.DirectoryRecord
+	(*AccountBinding)(nil),     // 13: vigie.v1.AccountBinding
+	(*ConsigneStep)(nil),       // 14: vigie.v1.ConsigneStep
+	(*Sealed)(nil),             // 15: vigie.v1.Sealed
+	(EventClass)(0),            // 16: vigie.v1.EventClass
+	(AreaMode)(0),              // 17: vigie.v1.AreaMode
+	(*SiteDeclared)(nil),       // 18: vigie.v1.SiteDeclared
+	(ConnectionStage_Stage)(0), // 19: vigie.v1.ConnectionStage.Stage
 }
 var file_vigie_v1_site_proto_depIdxs = []int32{
-	3,  // 0: vigie.v1.SiteState.areas:type_name -> vigie.v1.AreaState
-	4,  // 1: vigie.v1.SiteState.open_zones:type_name -> vigie.v1.OpenZone
-	5,  // 2: vigie.v1.SiteState.paths:type_name -> vigie.v1.PathState
+	9,  // 0: vigie.v1.SiteState.areas:type_name -> vigie.v1.AreaState
+	10, // 1: vigie.v1.SiteState.open_zones:type_name -> vigie.v1.OpenZone
+	11, // 2: vigie.v1.SiteState.paths:type_name -> vigie.v1.PathState
 	1,  // 3: vigie.v1.SiteState.closure:type_name -> vigie.v1.ClosureStatus
-	8,  // 4: vigie.v1.AreaState.mode:type_name -> vigie.v1.AreaMode
-	9,  // 5: vigie.v1.OpenZone.class:type_name -> vigie.v1.EventClass
-	0,  // 6: vigie.v1.PathState.status:type_name -> vigie.v1.PathStatus
-	10, // 7: vigie.v1.DirectoryRecord.declared:type_name -> vigie.v1.SiteDeclared
-	11, // 8: vigie.v1.DirectoryRecord.stage:type_name -> vigie.v1.ConnectionStage.Stage
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	3,  // 4: vigie.v1.SiteState.declared_closure:type_name -> vigie.v1.DeclaredClosure
+	4,  // 5: vigie.v1.SiteState.consignes:type_name -> vigie.v1.ConsigneState
+	5,  // 6: vigie.v1.SiteState.visits:type_name -> vigie.v1.VisitState
+	6,  // 7: vigie.v1.SiteState.reopening:type_name -> vigie.v1.ReopeningState
+	7,  // 8: vigie.v1.SiteState.test:type_name -> vigie.v1.TestState
+	8,  // 9: vigie.v1.SiteState.commissioning:type_name -> vigie.v1.CommissioningState
+	14, // 10: vigie.v1.ConsigneState.steps:type_name -> vigie.v1.ConsigneStep
+	15, // 11: vigie.v1.ConsigneState.text:type_name -> vigie.v1.Sealed
+	16, // 12: vigie.v1.TestState.classes:type_name -> vigie.v1.EventClass
+	17, // 13: vigie.v1.AreaState.mode:type_name -> vigie.v1.AreaMode
+	16, // 14: vigie.v1.OpenZone.class:type_name -> vigie.v1.EventClass
+	0,  // 15: vigie.v1.PathState.status:type_name -> vigie.v1.PathStatus
+	18, // 16: vigie.v1.DirectoryRecord.declared:type_name -> vigie.v1.SiteDeclared
+	19, // 17: vigie.v1.DirectoryRecord.stage:type_name -> vigie.v1.ConnectionStage.Stage
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_site_proto_init() }
@@ -845,7 +1440,7 @@ func file_vigie_v1_site_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_site_proto_rawDesc), len(file_vigie_v1_site_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

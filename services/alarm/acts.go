@@ -14,6 +14,7 @@ type decided struct {
 	incident string
 	holder   string
 	first    []byte
+	call     *vigiev1.CallFacts
 }
 
 func accepted(incident string) decided {
@@ -59,7 +60,7 @@ func (w *work) act(ev *vigiev1.Event) {
 }
 
 // decide applies the act if the state allows it. What no rule here concerns
-// (shifts, calls, requests, bodies of a later release) is accepted as it is.
+// (shifts, requests, bodies of a later release) is accepted as it is.
 func (w *work) decide(ev *vigiev1.Event) decided {
 	switch b := ev.GetBody().(type) {
 	case *vigiev1.Event_SiteDeclared:
@@ -88,6 +89,8 @@ func (w *work) decide(ev *vigiev1.Event) decided {
 		return w.setContacts(b.ContactsSet)
 	case *vigiev1.Event_TestModeSet:
 		return w.setTest(ev, b.TestModeSet)
+	case *vigiev1.Event_CallStep:
+		return w.stepCall(ev, b.CallStep)
 	case *vigiev1.Event_PolicyProposed:
 		return w.proposePolicy(b.PolicyProposed.GetPolicy())
 	}

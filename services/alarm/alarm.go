@@ -22,7 +22,7 @@ import (
 
 // FoldVersion names the rules of this package, its time-zone data and its output
 // encoding together. It rises when any of them changes what a history gives.
-const FoldVersion uint32 = 4
+const FoldVersion uint32 = 5
 
 // Env is what the fold may see and do while it folds one record.
 type Env interface {
@@ -102,12 +102,21 @@ func (f *Fold) Version() uint32 { return FoldVersion }
 // Counts of what the fold holds now.
 func (f *Fold) Counts() Counts {
 	return Counts{
-		Sites:            uint64(f.sites.count()),
+		Sites:            f.realSites(),
 		OpenDetections:   f.openDetections,
 		PolicyVersion:    f.policy.version,
 		BroadcastVersion: f.broadcast,
 		Degraded:         f.degraded,
 	}
+}
+
+// realSites leaves out site 0, under which stands what is no site's: calls, policies.
+func (f *Fold) realSites() uint64 {
+	n := uint64(f.sites.count())
+	if _, ok := f.sites.index[0]; ok {
+		n--
+	}
+	return n
 }
 
 // Failure is what the last failure on a site said, for the log; "" when there was

@@ -181,6 +181,7 @@ func (w *work) declareClosure(ev *vigiev1.Event, b *vigiev1.ClosureDeclared) dec
 	c.closure.id, c.closure.from, c.closure.to = b.GetClosure(), b.GetFromMs(), b.GetToMs()
 	c.closure.event = idOf(ev.GetId())
 	w.cancelTimer(timerClosureEnds, 0)
+	w.changed()
 	if b.GetFromMs() > w.at {
 		w.setTimer(timerClosureStarts, 0, b.GetFromMs())
 	} else {
@@ -249,6 +250,7 @@ func (w *work) undeclareClosure(reason string) {
 		w.endClosure(reason)
 	}
 	w.watchClosure()
+	w.changed()
 }
 
 // judgeClosure judges what makes the closure dangerous while nothing happens: each

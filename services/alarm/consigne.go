@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
@@ -26,6 +28,8 @@ type consigne struct {
 	priority    uint32
 	// steps are shared with incidents: never changed in place.
 	steps []*vigiev1.ConsigneStep
+	// text is the sealed text, encoded; nil for none.
+	text []byte
 }
 
 func (k consigne) inForce(at int64) bool { return at >= k.from && (k.until == 0 || at < k.until) }
@@ -66,6 +70,8 @@ func (w *work) setConsigne(ev *vigiev1.Event, b *vigiev1.ConsigneSet) decided {
 		return refused("unknown-scope")
 	case len(b.GetSteps()) > maxSteps:
 		return refused("too-many-steps")
+	case b.GetText() != nil && proto.Size(b.GetText()) > maxConsigneText:
+		return refused("text-too-long")
 	case b.GetPermanent() && until != 0 || !b.GetPermanent() && until <= from:
 		return refused("bad-window")
 	case !b.GetPermanent() && until-from > fig.consigneLongest:
@@ -74,6 +80,9 @@ func (w *work) setConsigne(ev *vigiev1.Event, b *vigiev1.ConsigneSet) decided {
 	k := consigne{
 		id: b.GetConsigne(), event: idOf(ev.GetId()), scope: scope, permanent: b.GetPermanent(),
 		from: from, until: until, priority: b.GetPriority(), steps: b.GetSteps(),
+	}
+	if b.GetText() != nil {
+		k.text = encode(b.GetText())
 	}
 	c.consignes = slices.DeleteFunc(c.consignes, func(o consigne) bool { return o.id == k.id })
 	if len(c.consignes) == maxConsignes {
@@ -112,6 +121,7 @@ func (w *work) consignesChanged() {
 	if next != 0 {
 		w.setTimer(timerConsigne, 0, next)
 	}
+	w.changed()
 	w.judgeConflict()
 	w.judgeClosure()
 	w.judgePinned()

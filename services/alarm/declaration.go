@@ -35,6 +35,7 @@ func (w *work) declare(b *vigiev1.SiteDeclared) decided {
 	w.unknownAccountKnown(closedDeclared)
 	w.watchClosure()
 	w.watchSchedule()
+	w.judgeCommissioning()
 	w.changed()
 	w.putDirectory(b)
 	return accepted("")

@@ -129,6 +129,9 @@ var english = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_ONBOARDING_STUCK: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("The connection of %s has been %s for %s", site, factsIn(d, englishFacts), span(d.GetWindowMs()))
 	},
+	vigiev1.DetectionKind_DETECTION_KIND_COMMISSIONING_INCOMPLETE: func(d *vigiev1.Detection, site string) string {
+		return fmt.Sprintf("%s was connected before its commissioning test had shown all; missing: %s", site, factsIn(d, englishFacts))
+	},
 }
 
 func closedEnglish(d *vigiev1.Detection, site string) string {
@@ -145,6 +148,9 @@ var englishFacts = map[string]string{
 	"zone":                "zone",
 	"path":                "path",
 	"lost":                "path lost:",
+	"tamper":              "tamper",
+	"arming":              "arming",
+	"disarming":           "disarming",
 	"held-by":             "held by",
 	"owner":               "owner",
 	"no-usable-contact":   "no usable contact",

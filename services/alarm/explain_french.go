@@ -129,6 +129,9 @@ var french = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_ONBOARDING_STUCK: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("Le raccordement de %s est %s depuis %s", site, factsIn(d, frenchFacts), span(d.GetWindowMs()))
 	},
+	vigiev1.DetectionKind_DETECTION_KIND_COMMISSIONING_INCOMPLETE: func(d *vigiev1.Detection, site string) string {
+		return fmt.Sprintf("%s a été raccordé avant que les essais de mise en service aient tout montré ; il manque : %s", site, factsIn(d, frenchFacts))
+	},
 }
 
 func closedFrench(d *vigiev1.Detection, site string) string {
@@ -145,6 +148,9 @@ var frenchFacts = map[string]string{
 	"zone":                "zone",
 	"path":                "voie",
 	"lost":                "voie perdue :",
+	"tamper":              "autoprotection",
+	"arming":              "mise en service",
+	"disarming":           "mise hors service",
 	"held-by":             "par",
 	"owner":               "responsable",
 	"no-usable-contact":   "aucun contact utilisable",

@@ -61,6 +61,9 @@ type figures struct {
 	testFor, testLongest int64
 	frequentTests        uint32
 	frequentTestsWindow  int64
+
+	callWithin int64
+	callShare  uint32
 }
 
 type answerFigures struct{ atRisk, missed int64 }
@@ -224,6 +227,8 @@ func (f *figures) layIncidents(c *vigiev1.ClassPolicy) {
 	over(&f.testLongest, c.GetTests().GetLongestMs())
 	over(&f.frequentTests, min(c.GetTests().GetFrequent(), maxTests-1))
 	over(&f.frequentTestsWindow, c.GetTests().GetFrequentWindowMs())
+	over(&f.callWithin, c.GetContact().GetAnswerWithinMs())
+	over(&f.callShare, min(c.GetContact().GetAnswerSharePercent(), 100))
 }
 
 func over[T int | int64 | uint32](figure *T, value T) {

@@ -34,7 +34,7 @@ func history(t *rapid.T, longest int) []step {
 		class, zone := classes.Draw(t, "class"), strconv.Itoa(rapid.IntRange(1, 8).Draw(t, "zone"))
 		area := strconv.Itoa(rapid.IntRange(0, 2).Draw(t, "area"))
 		user := rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "user")
-		s.do = drawnAct(rapid.IntRange(0, 31).Draw(t, "what"), class, zone, area, user)
+		s.do = drawnAct(rapid.IntRange(0, 32).Draw(t, "what"), class, zone, area, user)
 		out = append(out, s)
 	}
 	return out
@@ -110,6 +110,8 @@ func drawnRule(a *axis, what int, zone, area string, class vigiev1.EventClass) {
 		a.inhibit(zone, true)
 	case 30:
 		a.reopening("r", a.now, a.now+day)
+	case 31:
+		a.stage([]vigiev1.ConnectionStage_Stage{installed, tested, inService}[(zone[0]+area[0])%3])
 	default:
 		a.police(vigiev1.PoliceOrFireCalled_GROUND_UNSPECIFIED)
 	}
@@ -327,7 +329,7 @@ func (a *axis) windUpSite(s *site) {
 		return
 	}
 	a.disarm().mains(false)
-	a.test(a.now+hour, nil).testOff()
+	a.test(a.now+hour, nil).testOff().stage(vigiev1.ConnectionStage_STAGE_SUSPENDED)
 	for len(s.cold.zones) > 0 {
 		z := s.cold.zones[0]
 		a.panel(restoreBody(z.class, z.point.area, z.point.zone))

@@ -59,6 +59,12 @@ const (
 	maxVisits    = 16
 	maxConsignes = 32
 	maxSteps     = 16
+	// maxConsigneText bounds a consigne's sealed text, in encoded bytes; a longer one
+	// is refused: each state of the site carries it.
+	maxConsigneText = 10 << 10
+	// maxCalls bounds the calls that wait or run at once, in the whole centre; one
+	// more is refused until some have ended.
+	maxCalls = 1024
 	// maxRunawayAlarms bounds that figure of the policy, maxZonesWatched the zones
 	// remembered for it and for chatter; beyond, the oldest is forgotten.
 	maxRunawayAlarms = 16

@@ -23,7 +23,9 @@ func (w *work) moveStage(b *vigiev1.ConnectionStage) decided {
 	if ms := w.stageFor(); ms != 0 {
 		w.setTimer(timerStage, 0, max(w.at, b.GetPlannedAtMs())+ms)
 	}
+	w.commissionStage()
 	w.watchSchedule()
+	w.changed()
 	w.putDirectory(w.declaration())
 	return accepted("")
 }

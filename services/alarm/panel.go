@@ -48,6 +48,7 @@ func (w *work) panelEvent(ev *vigiev1.Event) {
 	}
 	c.accepted++
 	w.unknownAccount(ev, isAlarm)
+	w.commissionSees(ev)
 	if isAlarm && c.degraded {
 		w.minimal(ev)
 		return

@@ -44,6 +44,7 @@ func DefaultPolicy() *vigiev1.Policy {
 			Handling:           &vigiev1.HandlingPolicy{IdleLifeMs: minute, IdleIntrusionMs: 2 * minute, IdleTechnicalMs: 10 * minute, RestoreMs: 24 * hour, AutoCloseWithinMs: 90 * second, GuardMs: 30 * minute},
 			Tests:              &vigiev1.TestPolicy{DefaultMs: 2 * hour, LongestMs: 8 * hour, Frequent: 3, FrequentWindowMs: 7 * day},
 			Onboarding:         &vigiev1.OnboardingPolicy{RequestedMs: 5 * day, ScheduledMs: 2 * day, InstalledMs: 2 * day, TestedMs: 2 * day},
+			Contact:            &vigiev1.ContactPolicy{AnswerWithinMs: 20 * second, AnswerSharePercent: 80},
 			HeardAgainWindowMs: 5 * minute,
 			Answers: []*vigiev1.AnswerPolicy{
 				{ClassGroup: AnswersLife, AtRiskMs: 30 * second, MissedMs: 60 * second},

@@ -39,6 +39,7 @@ func (w *work) planReopening(b *vigiev1.ReopeningPlanned) decided {
 		}
 		w.cancelTimer(timerReopening, 0)
 		c.reopening = reopening{}
+		w.changed()
 		return accepted("")
 	case b.GetToMs() <= b.GetFromMs() || b.GetToMs() <= w.at:
 		return refused("bad-window")
@@ -51,10 +52,14 @@ func (w *work) planReopening(b *vigiev1.ReopeningPlanned) decided {
 	}
 	c.reopening = r
 	w.setTimer(timerReopening, 0, r.to)
+	w.changed()
 	return accepted("")
 }
 
-func (w *work) reopeningEnds() { w.cold().reopening = reopening{} }
+func (w *work) reopeningEnds() {
+	w.cold().reopening = reopening{}
+	w.changed()
+}
 
 // reopened ends the closure by a disarm that the plan names.
 func (w *work) reopened(moved []string) bool {

@@ -94,6 +94,10 @@ type cold struct {
 	binding        *binding
 	bindingVersion uint64
 	policyVersion  uint64
+
+	// calls are those of the centre, under site 0 alone.
+	calls      []call
+	commission *commissioning
 }
 
 // heardBy is the last event that proved a path alive.
@@ -105,7 +109,8 @@ type heardBy struct {
 
 // clone is what a record is applied to; the original stays as it was, for the
 // record that fails and for a snapshot that reads it. What is only ever replaced
-// whole (declaration, zone facts, schedule, test, visits, steps, binding) is shared.
+// whole (declaration, zone facts, schedule, test, commissioning, visits, steps,
+// texts, binding) is shared.
 func (c *cold) clone() *cold {
 	if c == nil {
 		return nil
@@ -121,6 +126,7 @@ func (c *cold) clone() *cold {
 	k.remembered = slices.Clone(c.remembered)
 	k.acts = slices.Clone(c.acts)
 	k.closed = slices.Clone(c.closed)
+	k.calls = slices.Clone(c.calls)
 	k.timers = slices.Clone(c.timers)
 	k.storm = c.storm.clone()
 	k.absences = slices.Clone(c.absences)

@@ -14,12 +14,12 @@ func (k *cold) packRules(w *sitePacker) {
 		packed.Uint(c, &a.group)
 		packed.Uint(c, &a.kind)
 	})
-	packed.List(c, &k.visits, func(v **visit) { packed.Pointer(c, v, func(v *visit) { v.pack(c) }) })
+	packed.List(c, &k.visits, func(v **visit) { packed.Pointer(c, v, func(v *visit) { v.pack(w) }) })
 	c.String(&k.reopening.id)
 	packed.List(c, &k.reopening.areas, c.String)
 	packed.Int(c, &k.reopening.from)
 	packed.Int(c, &k.reopening.to)
-	packed.List(c, &k.consignes, func(g *consigne) { g.pack(c) })
+	packed.List(c, &k.consignes, func(g *consigne) { g.pack(w) })
 	packed.Uint(c, &k.contacts.onSite)
 	packed.Uint(c, &k.contacts.elsewhere)
 	packed.Int(c, &k.reached)
@@ -57,15 +57,20 @@ func (k *cold) packHandling(w *sitePacker) {
 	packed.Int(c, &k.stageSince)
 }
 
-func (v *visit) pack(c *packed.Coder) {
+func (v *visit) pack(w *sitePacker) {
+	c := w.Coder
 	c.String(&v.id)
 	c.String(&v.code)
 	packed.List(c, &v.areas, c.String)
 	packed.Int(c, &v.from)
 	packed.Int(c, &v.to)
+	if w.format >= 3 {
+		c.String(&v.by)
+	}
 }
 
-func (k *consigne) pack(c *packed.Coder) {
+func (k *consigne) pack(w *sitePacker) {
+	c := w.Coder
 	c.String(&k.id)
 	c.Array(k.event[:])
 	packed.Uint(c, &k.scope)
@@ -74,6 +79,23 @@ func (k *consigne) pack(c *packed.Coder) {
 	packed.Int(c, &k.until)
 	packed.Uint(c, &k.priority)
 	packed.List(c, &k.steps, func(s **vigiev1.ConsigneStep) { packed.Message(c, s) })
+	if w.format >= 3 {
+		c.Bytes(&k.text)
+	}
+}
+
+// packCalls walks over what came with format 3: calls and the commissioning.
+func (k *cold) packCalls(c *packed.Coder) {
+	packed.List(c, &k.calls, func(a *call) {
+		c.String(&a.id)
+		packed.Int(c, &a.offered)
+		packed.Int(c, &a.answered)
+		c.String(&a.by)
+		c.String(&a.to)
+		packed.Uint(c, &a.site)
+		c.String(&a.incident)
+	})
+	packed.Pointer(c, &k.commission, func(m *commissioning) { packed.List(c, &m.seen, c.String) })
 }
 
 func (t *testMode) pack(c *packed.Coder) {

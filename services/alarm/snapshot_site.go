@@ -64,6 +64,9 @@ func (k *cold) packOpen(w *sitePacker) {
 		k.packRules(w)
 		k.packHandling(w)
 	}
+	if w.format >= 3 {
+		k.packCalls(w.Coder)
+	}
 }
 
 func (p *point) pack(c *packed.Coder) {

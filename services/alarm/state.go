@@ -40,6 +40,7 @@ func (w *work) siteState() *vigiev1.SiteState {
 	for _, d := range c.open {
 		out.OpenDetections = append(out.OpenDetections, d.id.String())
 	}
+	w.showPlans(out)
 	slices.SortFunc(out.OpenIncidents, strings.Compare)
 	slices.SortFunc(out.OpenDetections, strings.Compare)
 	return out

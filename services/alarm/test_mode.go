@@ -114,6 +114,7 @@ func (w *work) testSees(sig signal) {
 		t := *c.test
 		t.unseen = slices.Delete(slices.Clone(t.unseen), i, i+1)
 		c.test = &t
+		w.changed()
 	}
 }
 
@@ -124,6 +125,7 @@ func (w *work) testEnds(byPerson bool) {
 	if t == nil {
 		return
 	}
+	w.commissionPaths(t)
 	c.test = nil
 	w.cancelTimer(timerTestEnds, 0)
 	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK, 0, ""), closedResolved)

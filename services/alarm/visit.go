@@ -17,6 +17,8 @@ import (
 // code nobody knows; no areas for all of them.
 type visit struct {
 	id, code string
+	// by announced it: a reference, never a name.
+	by       string
 	areas    []string
 	from, to int64
 }
@@ -37,7 +39,7 @@ func (w *work) announceVisit(b *vigiev1.VisitAnnounced) decided {
 	case len(b.GetAreas()) > maxAreas:
 		return refused("too-many-areas")
 	}
-	v := &visit{id: b.GetVisit(), code: clip(b.GetUserCode()), from: b.GetFromMs(), to: b.GetToMs()}
+	v := &visit{id: b.GetVisit(), code: clip(b.GetUserCode()), by: clip(b.GetAnnouncedBy()), from: b.GetFromMs(), to: b.GetToMs()}
 	for _, a := range b.GetAreas() {
 		v.areas = append(v.areas, areaName(a))
 	}
@@ -52,6 +54,7 @@ func (w *work) announceVisit(b *vigiev1.VisitAnnounced) decided {
 
 // watchVisits sets the timer to the end of the visit that ends first.
 func (w *work) watchVisits() {
+	w.changed()
 	w.cancelTimer(timerVisitEnds, 0)
 	first := int64(0)
 	for _, v := range w.cold().visits {

@@ -134,7 +134,7 @@ func (w *work) figures() *figures { return &w.f.figures[w.s.class] }
 func (w *work) outcome(o decided) {
 	out := &vigiev1.EventOutcome{
 		EventId: slices.Clone(w.cause), Site: w.s.number, Status: o.status, AtMs: w.at,
-		Reason: o.reason, Incident: o.incident, Holder: o.holder, FirstEventId: o.first,
+		Reason: o.reason, Incident: o.incident, Holder: o.holder, FirstEventId: o.first, Call: o.call,
 	}
 	w.decided = out
 }
