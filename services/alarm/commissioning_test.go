@@ -144,12 +144,12 @@ func TestThePublicStateShowsWhatPeopleArranged(t *testing.T) {
 			}
 		}},
 		{"a reopening until its end, the test with what it waits for", "shop", func(a *axis) {
-			a.reopening("r", a.now, a.now+hour).test(a.now+2*hour, []string{"1", "2"}).alarm(intrusion, "1")
+			a.reopening("r", a.now, a.now+10*minute).test(a.now+2*hour, []string{"1", "2"}).alarm(intrusion, "1")
 			s := a.state()
 			if s.GetReopening().GetReopening() != "r" || s.GetTest().GetUntilMs() != a.now+2*hour || strings.Join(s.GetTest().GetUnseen(), " ") != "2" {
 				a.t.Fatalf("shown %v", s)
 			}
-			if a.at(hour); a.state().GetReopening() != nil {
+			if a.at(10 * minute); a.state().GetReopening() != nil {
 				a.t.Fatalf("still shown %v", a.state())
 			}
 			if a.at(2 * hour); a.state().GetTest() != nil {
