@@ -30,7 +30,10 @@ type act struct {
 	body     [32]byte
 	name     string
 	incident string
-	began    time.Time
+	// site and named of an act that is about no incident.
+	site  uint64
+	named string
+	began time.Time
 	// appended is closed when the log has confirmed, or not: err says.
 	appended chan struct{}
 	err      error
@@ -38,6 +41,14 @@ type act struct {
 	decided chan struct{}
 	outcome *vigiev1.EventOutcome
 	element *list.Element
+}
+
+// siteShown is the site of the answer: an incident names its own.
+func (x *act) siteShown() uint64 {
+	if x.incident != "" {
+		return 0
+	}
+	return x.site
 }
 
 // acts remembers what people asked and what came of it. Safe for concurrent use.
@@ -73,6 +84,7 @@ func (a *acts) begin(x *act) (_ *act, fresh bool, _ error) {
 	if known, ok := a.byID[x.id]; ok && known.key == "" {
 		// Its outcome was read at the start: the request came before it.
 		known.key, known.body, known.name, known.incident = x.key, x.body, x.name, x.incident
+		known.site, known.named = x.site, x.named
 		a.byKey[x.key] = known
 		return known, false, nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
@@ -51,6 +52,8 @@ type Desk struct {
 	cfg     Config
 	deps    Deps
 	acts    *acts
+	bulks   *bulks
+	members *members
 	metrics *metrics
 	ready   chan struct{}
 }
@@ -67,11 +70,17 @@ func New(cfg Config, deps Deps) (*Desk, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{cfg: cfg, deps: deps, acts: newActs(deps.Now), metrics: m, ready: make(chan struct{})}, nil
+	return &Desk{cfg: cfg, deps: deps, acts: newActs(deps.Now), bulks: newBulks(), members: newMembers(), metrics: m, ready: make(chan struct{})}, nil
 }
 
-// Run follows vigie.outcomes until ctx ends.
-func (d *Desk) Run(ctx context.Context) error { return d.followOutcomes(ctx) }
+// Run follows vigie.outcomes, and in vigie.directory who is in which group, until
+// ctx ends.
+func (d *Desk) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.followOutcomes(ctx) })
+	g.Go(func() error { return d.members.follow(ctx, d) })
+	return g.Wait()
+}
 
 // Ready is closed once outcomes are followed.
 func (d *Desk) Ready() <-chan struct{} { return d.ready }
@@ -80,4 +89,6 @@ func (d *Desk) Ready() <-chan struct{} { return d.ready }
 func Register(api huma.API, d *Desk) {
 	d.registerActs(api)
 	d.registerSites(api)
+	d.registerSiteActs(api)
+	d.registerCentre(api)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -111,7 +112,7 @@ func (asUser) Require(next http.Handler) http.Handler {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "vigie.outcomes"))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "vigie.outcomes", "vigie.directory"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +184,7 @@ type reply struct {
 	header http.Header
 	out    ActionOutcome
 	sites  SitesDeclared
+	many   SitesActed
 	prob   problem.Problem
 }
 
@@ -216,7 +218,9 @@ func (o *office) send(method, path string, body any, headers ...string) reply {
 	switch {
 	case res.Header.Get("Content-Type") == "application/problem+json":
 		target = &got.prob
-	case strings.HasPrefix(path, "/api/v1/sites"):
+	case strings.HasPrefix(path, "/api/v1/site-acts"):
+		target = &got.many
+	case strings.HasPrefix(path, "/api/v1/sites") && !strings.HasSuffix(path, "/acts"):
 		target = &got.sites
 	}
 	if err := json.Unmarshal(buf.Bytes(), target); err != nil {
@@ -232,13 +236,15 @@ func (o *office) act(key string, a OperatorAction, headers ...string) reply {
 
 var accepted = &vigiev1.EventOutcome{Status: vigiev1.OutcomeStatus_OUTCOME_STATUS_ACCEPTED, AtMs: 42}
 
+type incidentCase struct {
+	act  OperatorAction
+	want func(*vigiev1.Event) bool
+}
+
 func TestEachActBecomesItsEvent(t *testing.T) {
 	o := newOffice(t)
 	o.decides(accepted)
-	cases := []struct {
-		act  OperatorAction
-		want func(*vigiev1.Event) bool
-	}{
+	cases := []incidentCase{
 		{OperatorAction{Act: "claim"}, func(e *vigiev1.Event) bool { return e.GetIncidentClaimed().GetIncident() == incident }},
 		{OperatorAction{Act: "release"}, func(e *vigiev1.Event) bool { return e.GetIncidentReleased().GetIncident() == incident }},
 		{OperatorAction{Act: "verify", Means: "video", Result: "negative", Note: "rien"}, func(e *vigiev1.Event) bool {
@@ -255,6 +261,9 @@ func TestEachActBecomesItsEvent(t *testing.T) {
 		{OperatorAction{Act: "note", Note: "vu"}, func(e *vigiev1.Event) bool {
 			return string(e.GetNoteWritten().GetText().GetCiphertext()) == "sealed:vu"
 		}},
+	}
+	for _, c := range handlingCases() {
+		cases = append(cases, c)
 	}
 	for n, c := range cases {
 		c.act.Incident = incident
@@ -296,6 +305,14 @@ func TestWhatIsNotAnActIsRefusedWithTheField(t *testing.T) {
 		{"a claim with an outcome", "body.outcome", OperatorAction{Act: "claim", Incident: incident, Outcome: "fire"}, 422, "invalid"},
 		{"a note without text", "body.note", OperatorAction{Act: "note", Incident: incident}, 422, "invalid"},
 		{"a note too long", "body.note", OperatorAction{Act: "note", Incident: incident, Note: strings.Repeat("a", 2001)}, 422, "invalid"},
+		{"a hand-over to nobody", "body.to_user", OperatorAction{Act: "hand-over", Incident: incident}, 422, "invalid"},
+		{"a park without wake-up", "body.wake_up_at_ms", OperatorAction{Act: "park", Incident: incident}, 422, "invalid"},
+		{"a call to a person's name", "body.contact", OperatorAction{Act: "contact", Incident: incident, Contact: "Mme Martin", CallResult: "reached"}, 422, "invalid"},
+		{"a passcode of nobody", "body.passcode", OperatorAction{Act: "contact", Incident: incident, Contact: "c1", CallResult: "no-answer", Passcode: "ok"}, 422, "invalid"},
+		{"a guard of no firm", "body.firm", OperatorAction{Act: "guard", Incident: incident, GuardStep: "requested"}, 422, "invalid"},
+		{"a decision of no choice", "body.choice", OperatorAction{Act: "customer-decision", Incident: incident, Contact: "c1", AuthenticatedHow: "passcode"}, 422, "invalid"},
+		{"a decision of nobody authenticated", "body.authenticated_how", OperatorAction{Act: "customer-decision", Incident: incident, Contact: "c1", Choice: "wait"}, 422, "invalid"},
+		{"a ground that does not exist", "body.ground", OperatorAction{Act: "police", Incident: incident, Ground: "hunch"}, 422, "invalid"},
 		{"no JSON", "", "{", 400, "bad-request"},
 	}
 	for _, c := range cases {
@@ -477,18 +494,38 @@ func TestUnknownActs(t *testing.T) {
 
 func TestTheEnumsOfTheAPIAreThoseOfTheContract(t *testing.T) {
 	schema := newOffice(t).openapi()
-	for field, want := range map[string][]string{
-		"means":   httpserver.EnumNames(vigiev1.VerificationMeans(0).Descriptor()),
-		"result":  httpserver.EnumNames(vigiev1.VerificationResult(0).Descriptor()),
-		"outcome": httpserver.EnumNames(vigiev1.IncidentOutcome(0).Descriptor()),
+	stages := httpserver.EnumNames(vigiev1.ConnectionStage_Stage(0).Descriptor())
+	for of, want := range map[string][]string{
+		"OperatorAction.means":            httpserver.EnumNames(vigiev1.VerificationMeans(0).Descriptor()),
+		"OperatorAction.result":           httpserver.EnumNames(vigiev1.VerificationResult(0).Descriptor()),
+		"OperatorAction.outcome":          httpserver.EnumNames(vigiev1.IncidentOutcome(0).Descriptor()),
+		"OperatorAction.call_result":      httpserver.EnumNames(vigiev1.ContactCalled_Result(0).Descriptor()),
+		"OperatorAction.passcode":         httpserver.EnumNames(vigiev1.ContactCalled_Passcode(0).Descriptor()),
+		"OperatorAction.guard_step":       httpserver.EnumNames(vigiev1.GuardStep_Step(0).Descriptor()),
+		"OperatorAction.ground":           httpserver.EnumNames(vigiev1.PoliceOrFireCalled_Ground(0).Descriptor()),
+		"OperatorAction.installer_result": httpserver.EnumNames(vigiev1.InstallerContacted_Result(0).Descriptor()),
+		"OperatorAction.choice":           httpserver.EnumNames(vigiev1.CustomerDecision_Choice(0).Descriptor()),
+		"OperatorAction.act":              sorted(slices.Collect(maps.Keys(incidentForms))),
+		"SiteAction.act":                  sorted(slices.Collect(maps.Keys(siteForms))),
+		"SiteAction.stage":                stages,
+		"SiteDeclaration.stage":           stages,
+		"ConsigneStep.kind":               httpserver.EnumNames(vigiev1.ConsigneStep_Kind(0).Descriptor()),
+		"CallAction.step":                 httpserver.EnumNames(vigiev1.CallStep_Step(0).Descriptor()),
 	} {
-		if got := schema["OperatorAction"].Properties[field].Enum; !slices.Equal(got, want) {
-			t.Errorf("%s: %v, want %v", field, got, want)
+		schemaName, field, _ := strings.Cut(of, ".")
+		got := schema[schemaName].Properties[field].Enum
+		if strings.HasSuffix(of, ".act") {
+			got = sorted(got)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", of, got, want)
 		}
 	}
-	if got, want := schema["SiteDeclaration"].Properties["stage"].Enum, httpserver.EnumNames(vigiev1.ConnectionStage_Stage(0).Descriptor()); !slices.Equal(got, want) {
-		t.Errorf("stage: %v, want %v", got, want)
-	}
+}
+
+func sorted(list []string) []string {
+	slices.Sort(list)
+	return list
 }
 
 type schemas map[string]struct {

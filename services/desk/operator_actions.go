@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -29,13 +28,33 @@ const (
 
 // OperatorAction is what a person does to an incident.
 type OperatorAction struct {
-	Act      string `json:"act" enum:"claim,release,verify,close,note" doc:"What is done."`
-	Incident string `json:"incident" maxLength:"40" example:"4711-0K3VJ2R9YQX4T" doc:"<site>-<13 characters>."`
-	Means    string `json:"means,omitempty" enum:"call-with-code-word,video,listening-in,guard-on-site" doc:"verify: how it was checked."`
-	Result   string `json:"result,omitempty" enum:"negative,positive,inconclusive,impossible" doc:"verify: what was found."`
-	Outcome  string `json:"outcome,omitempty" enum:"burglary,attempt,hold-up,fire,user-error,technical-fault,works-or-visit,animal-or-weather,unannounced-test,power-cut,undetermined,on-test" doc:"close: what it was."`
-	Reason   string `json:"reason,omitempty" maxLength:"2000" doc:"close: why without a verification. Sealed in the log."`
-	Note     string `json:"note,omitempty" maxLength:"2000" doc:"note, verify: free text. Sealed in the log."`
+	Act              string `json:"act" enum:"claim,release,hand-over,verify,close,note,park,contact,guard,police,installer,customer-decision,consigne-applied,report-sent" doc:"What is done."`
+	Incident         string `json:"incident" maxLength:"40" example:"4711-0K3VJ2R9YQX4T" doc:"<site>-<13 characters>."`
+	Means            string `json:"means,omitempty" enum:"call-with-code-word,video,listening-in,guard-on-site" doc:"verify: how it was checked."`
+	Result           string `json:"result,omitempty" enum:"negative,positive,inconclusive,impossible" doc:"verify: what was found."`
+	Outcome          string `json:"outcome,omitempty" enum:"burglary,attempt,hold-up,fire,user-error,technical-fault,works-or-visit,animal-or-weather,unannounced-test,power-cut,undetermined,on-test" doc:"close: what it was."`
+	Reason           string `json:"reason,omitempty" maxLength:"2000" doc:"close: why without a verification; park, consigne-applied: why. Sealed in the log."`
+	Note             string `json:"note,omitempty" maxLength:"2000" doc:"note, verify: free text. Sealed in the log."`
+	ToUser           string `json:"to_user,omitempty" maxLength:"64" doc:"hand-over: who takes it."`
+	WakeUpAtMS       int64  `json:"wake_up_at_ms,omitempty" minimum:"0" doc:"park: when it comes back, Unix ms UTC; within 30 min for an intrusion, 24 h for a technical one."`
+	Contact          string `json:"contact,omitempty" maxLength:"64" example:"contact-1" doc:"contact, customer-decision: a reference into the call list, never a name or number."`
+	CallResult       string `json:"call_result,omitempty" enum:"reached,no-answer,unreachable" doc:"contact: what came of the call."`
+	Passcode         string `json:"passcode,omitempty" enum:"ok,wrong,duress" doc:"contact: what the person said when asked for it; never the passcode itself."`
+	Firm             string `json:"firm,omitempty" maxLength:"64" doc:"guard: the company."`
+	GuardStep        string `json:"guard_step,omitempty" enum:"requested,accepted,refused,arrived,left" doc:"guard: how far it is."`
+	Ground           string `json:"ground,omitempty" enum:"property-verified,persons,fire-or-rescue,missing" doc:"police: why they were called (motif d'appel). A call without one is recorded, and detected."`
+	Element          string `json:"element,omitempty" maxLength:"2000" doc:"police, persons: the concrete element. Sealed in the log."`
+	Arrived          bool   `json:"arrived,omitempty" doc:"police: they came; the call itself when absent."`
+	Installer        string `json:"installer,omitempty" maxLength:"64" doc:"installer: who was rung."`
+	InstallerResult  string `json:"installer_result,omitempty" enum:"rung,answered,refused,unreachable" doc:"installer: what came of it."`
+	AuthenticatedHow string `json:"authenticated_how,omitempty" enum:"passcode,call-back,portal,letter,in-person" doc:"customer-decision: how the customer was authenticated."`
+	Analysis         string `json:"analysis,omitempty" maxLength:"2000" doc:"customer-decision: what the operator told the customer. Sealed in the log."`
+	Choice           string `json:"choice,omitempty" enum:"guard,wait,refuse,isolate-zone,come" doc:"customer-decision: what the customer decided."`
+	Consigne         string `json:"consigne,omitempty" maxLength:"64" doc:"consigne-applied: its name, as the incident pins it."`
+	NotApplicable    bool   `json:"not_applicable,omitempty" doc:"consigne-applied: it could not be applied; reason says why."`
+	Channel          string `json:"channel,omitempty" enum:"phone,email,sms,portal,letter" doc:"report-sent: how the report went to the customer."`
+	RestoreOwner     string `json:"restore_owner,omitempty" maxLength:"64" doc:"close: who brings the protection back, where it is not whole."`
+	RestoreByMS      int64  `json:"restore_by_ms,omitempty" minimum:"0" doc:"close: until when, Unix ms UTC; 24 h when absent."`
 }
 
 // ActionOutcome is what became of an act.
@@ -44,6 +63,8 @@ type ActionOutcome struct {
 	Status   string `json:"status" enum:"accepted,refused,pending" doc:"Decided by the order of the log; pending until then."`
 	Act      string `json:"act,omitempty"`
 	Incident string `json:"incident,omitempty"`
+	Site     uint64 `json:"site,omitempty" doc:"The site that the act is about."`
+	Named    string `json:"named,omitempty" doc:"The name of what was set: consigne, closure, visit, reopening, call."`
 	Reason   string `json:"reason,omitempty" doc:"Why it was refused: already-claimed, no-such-incident, …"`
 	Holder   string `json:"holder,omitempty" doc:"Who holds the incident."`
 	AtMS     int64  `json:"at_ms,omitempty" doc:"When it was decided, on the log's clock."`
@@ -74,36 +95,17 @@ func (d *Desk) registerActs(api huma.API) {
 	}, d.getAct)
 }
 
-// act takes a person's act into the log and answers with its outcome.
+// act takes a person's act on an incident.
 func (d *Desk) act(ctx context.Context, in *actionInput) (*actionOutput, error) {
-	user := auth.UserOf(ctx)
-	if err := checkKey(in.Key); err != nil {
-		return nil, err
-	}
-	wait, err := waitOf(in.Prefer, defaultWait)
-	if err != nil {
-		return nil, err
-	}
 	site, err := in.Body.check()
 	if err != nil {
 		return nil, err
 	}
-	x, fresh, err := d.acts.begin(&act{
-		id: ids.Act(user.Name, in.Key, in.Body.Act), key: user.Name + "\x00" + in.Key,
-		body: digest(in.Body), name: in.Body.Act, incident: in.Body.Incident,
+	return d.take(ctx, request{
+		key: in.Key, prefer: in.Prefer, body: in.Body, act: in.Body.Act, site: site, incident: in.Body.Incident,
+		id:   func(user string) ids.ID { return ids.Act(user, in.Key, in.Body.Act) },
+		fill: in.Body.fill,
 	})
-	if errors.Is(err, errKeyReused) {
-		return nil, problem.New(problem.KeyReused, "the key "+strconv.Quote(in.Key)+" came with another body before")
-	}
-	if fresh {
-		if err := d.append(x, site, user, in); err != nil {
-			d.metrics.acts.WithLabelValues(in.Body.Act, "busy").Inc()
-			return nil, err
-		}
-	}
-	out, err := d.await(ctx, x, wait)
-	d.metrics.acts.WithLabelValues(in.Body.Act, answerName(out, err)).Inc()
-	return out, err
 }
 
 func answerName(out *actionOutput, err error) string {
@@ -111,22 +113,6 @@ func answerName(out *actionOutput, err error) string {
 		return "refused"
 	}
 	return out.Body.Status
-}
-
-// append makes the event and hands it to the appender.
-func (d *Desk) append(x *act, site uint64, user auth.User, in *actionInput) error {
-	e := &vigiev1.Event{Site: site, Correlation: in.Body.Incident, Source: d.source(user, in.Key)}
-	if err := d.fill(e, x.id, &in.Body); err != nil {
-		d.acts.confirm(x, err)
-		d.deps.Log.Error("seal a note", "site", site, "error", err)
-		return problem.New(problem.Internal, "the text could not be sealed")
-	}
-	err := d.deps.Appender.Append(site, record(e, x.id), func(err error) { d.acts.confirm(x, err) })
-	if err != nil {
-		d.acts.confirm(x, err)
-		return busy(err)
-	}
-	return nil
 }
 
 func (d *Desk) source(user auth.User, key string) *vigiev1.Source {
@@ -171,7 +157,7 @@ func (d *Desk) await(ctx context.Context, x *act, wait time.Duration) (*actionOu
 }
 
 func pending(x *act) *actionOutput {
-	return &actionOutput{Status: http.StatusAccepted, Location: location(x.id), Body: ActionOutcome{ID: x.id.String(), Status: "pending", Act: x.name, Incident: x.incident}}
+	return &actionOutput{Status: http.StatusAccepted, Location: location(x.id), Body: ActionOutcome{ID: x.id.String(), Status: "pending", Act: x.name, Incident: x.incident, Site: x.siteShown(), Named: x.named}}
 }
 
 func location(id ids.ID) string { return "/api/v1/operator-actions/" + id.String() }
@@ -215,7 +201,7 @@ func outcomeOf(x *act, o *vigiev1.EventOutcome) ActionOutcome {
 	if refused(o) {
 		status = "refused"
 	}
-	return ActionOutcome{ID: x.id.String(), Status: status, Act: x.name, Incident: x.incident, Reason: o.Reason, Holder: o.Holder, AtMS: o.AtMs}
+	return ActionOutcome{ID: x.id.String(), Status: status, Act: x.name, Incident: x.incident, Site: x.siteShown(), Named: x.named, Reason: o.Reason, Holder: o.Holder, AtMS: o.AtMs}
 }
 
 func (d *Desk) getAct(_ context.Context, in *struct {
@@ -270,33 +256,6 @@ func digest(v any) [32]byte {
 		panic(fmt.Sprintf("desk: a request body cannot be encoded: %v", err)) // it was decoded from JSON
 	}
 	return sha256.Sum256(raw)
-}
-
-// check finds what the schema cannot say: which fields an act needs, and which
-// have no meaning for it. It returns the incident's site.
-func (o *OperatorAction) check() (uint64, error) {
-	site, err := ids.IncidentSite(o.Incident)
-	if err != nil {
-		return 0, invalid("body.incident", err.Error(), o.Incident)
-	}
-	given := map[string]string{"means": o.Means, "result": o.Result, "outcome": o.Outcome, "reason": o.Reason, "note": o.Note}
-	needs := map[string][]string{"verify": {"means", "result"}, "close": {"outcome"}, "note": {"note"}}[o.Act]
-	takes := map[string][]string{"verify": {"note"}, "close": {"reason"}}[o.Act]
-	for _, f := range needs {
-		if given[f] == "" {
-			return 0, invalid("body."+f, o.Act+" needs "+f, nil)
-		}
-		delete(given, f)
-	}
-	for _, f := range takes {
-		delete(given, f)
-	}
-	for _, f := range []string{"means", "result", "outcome", "reason", "note"} {
-		if given[f] != "" {
-			return 0, invalid("body."+f, f+" has no meaning for "+o.Act, nil)
-		}
-	}
-	return site, nil
 }
 
 func invalid(location, message string, value any) error {

@@ -105,6 +105,9 @@ func (d *Desk) takeOutcome(r *kgo.Record) {
 	if o.Status == vigiev1.OutcomeStatus_OUTCOME_STATUS_HEARD_AGAIN {
 		return // a panel's, never a person's
 	}
+	if d.bulks.decide(ids.ID(o.EventId), &o) {
+		return
+	}
 	if took := d.acts.decide(ids.ID(o.EventId), &o); took > 0 {
 		d.metrics.decided.Observe(took.Seconds())
 	}

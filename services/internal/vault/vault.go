@@ -285,6 +285,8 @@ func (v *Vault) Unseal(s *vigiev1.Sealed, aad []byte) ([]byte, error) {
 const (
 	FieldRaw          = "raw"
 	FieldText         = "text"
+	// FieldNote is what people write; bound to the id of its event.
+	FieldNote         = "note"
 	FieldData         = "data"
 	FieldExtendedData = "extended-data"
 )
