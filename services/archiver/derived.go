@@ -65,6 +65,41 @@ type outcomeRows struct {
 	subjects
 	status, reason, incident, holder []string
 	first                            []uuid.UUID
+	calls                            callColumns
+}
+
+// callColumns are what the outcome of a call's step says of the call.
+type callColumns struct {
+	call, step, by, to, reason []string
+	offered, answered, ended   []int64
+	site                       []uint64
+	within                     []int64
+	satisfaction, share        []uint8
+}
+
+func (c *callColumns) add(f *vigiev1.CallFacts) {
+	c.call = append(c.call, f.GetCall())
+	c.step = append(c.step, enum(f.GetStep()))
+	c.by = append(c.by, f.GetAnsweredBy())
+	c.to = append(c.to, f.GetTransferredTo())
+	c.reason = append(c.reason, f.GetReason())
+	c.offered = append(c.offered, ms(f.GetOfferedAtMs()))
+	c.answered = append(c.answered, ms(f.GetAnsweredAtMs()))
+	c.ended = append(c.ended, ms(f.GetEndedAtMs()))
+	c.site = append(c.site, f.GetAboutSite())
+	c.within = append(c.within, f.GetAnswerWithinMs())
+	c.satisfaction = append(c.satisfaction, u8(f.GetSatisfaction()))
+	c.share = append(c.share, u8(f.GetAnswerSharePercent()))
+}
+
+func (c *callColumns) columns() []warehouse.Column {
+	return []warehouse.Column{
+		text("call", c.call), word("call_step", c.step), at("call_offered_at", c.offered), at("call_answered_at", c.answered),
+		word("call_answered_by", c.by), at("call_ended_at", c.ended), word("call_transferred_to", c.to),
+		{Name: "call_about_site", Type: "UInt64", Values: c.site}, word("call_reason", c.reason),
+		{Name: "call_satisfaction", Type: "UInt8", Values: c.satisfaction}, {Name: "call_within_ms", Type: "Int64", Values: c.within},
+		{Name: "call_share_percent", Type: "UInt8", Values: c.share},
+	}
 }
 
 func (*outcomeRows) name() string { return "outcomes" }
@@ -76,11 +111,13 @@ func (r *outcomeRows) add(p place, o *vigiev1.EventOutcome) {
 	r.incident = append(r.incident, o.GetIncident())
 	r.holder = append(r.holder, o.GetHolder())
 	r.first = append(r.first, id(o.GetFirstEventId()))
+	r.calls.add(o.GetCall())
 }
 
 func (r *outcomeRows) columns() []warehouse.Column {
-	return append(r.subjects.columns(), word("status", r.status), word("reason", r.reason), text("incident", r.incident),
+	own := append(r.subjects.columns(), word("status", r.status), word("reason", r.reason), text("incident", r.incident),
 		word("holder", r.holder), warehouse.Column{Name: "first_event_id", Type: "UUID", Values: r.first})
+	return append(own, r.calls.columns()...)
 }
 
 // rejectedRows are rows of the table rejected.

@@ -132,6 +132,10 @@ func factsOf(e *vigiev1.Event) facts {
 		f.result = enum(b.GetResult())
 	case *vigiev1.CustomerDecision:
 		f.result = enum(b.GetChoice())
+	case *vigiev1.CallStep:
+		f.result = enum(b.GetStep())
+	case *vigiev1.ConnectionStage:
+		f.result = enum(b.GetStage())
 	}
 	return f
 }

@@ -66,7 +66,7 @@ func TestMigrateAgainDoesNothing(t *testing.T) {
 		t.Error("a second run changed the schema")
 	}
 	var n uint64
-	if err := db.Conn().QueryRow(context.Background(), "SELECT count() FROM "+db.Database()+".schema_migrations").Scan(&n); err != nil || n != 7 {
+	if err := db.Conn().QueryRow(context.Background(), "SELECT count() FROM "+db.Database()+".schema_migrations").Scan(&n); err != nil || n != 8 {
 		t.Errorf("%d migrations are noted, %v", n, err)
 	}
 }

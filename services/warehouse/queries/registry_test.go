@@ -41,6 +41,7 @@ var registry = map[string]func(expect.Args) typed{
 	"communication_availability": func(a expect.Args) typed {
 		return wrap(queries.CommunicationAvailability(a.From, a.To))
 	},
+	"calls_answered":        func(a expect.Args) typed { return wrap(queries.CallsAnswered(a.From, a.To)) },
 	"answer_times_by_class": func(a expect.Args) typed { return wrap(queries.AnswerTimesByClass(a.From, a.To)) },
 	"alarms_closed_against_others": func(a expect.Args) typed {
 		return wrap(queries.AlarmsClosedAgainstOthers(a.From, a.To, a.Bucket))
