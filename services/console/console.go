@@ -68,8 +68,10 @@ type Console struct {
 	waiting atomic.Int64
 	// sources are the letters of topics by their full names.
 	sources map[string]byte
-	ready   chan struct{}
-	once    sync.Once
+	// newsFrom is where outcomes begin that are news, by partition.
+	newsFrom map[source]int64
+	ready    chan struct{}
+	once     sync.Once
 }
 
 // New returns a console that knows nothing until Run.
@@ -131,4 +133,6 @@ func Register(api huma.API, c *Console) {
 	c.registerDashboards(api)
 	c.registerQueries(api)
 	c.registerTransmissions(api)
+	c.registerConsignes(api)
+	c.registerCalls(api)
 }

@@ -50,6 +50,8 @@ type model struct {
 	closedInc *list.List
 
 	progress map[int32]*vigiev1.Progress
+	// calls by the time they were offered.
+	calls []*Call
 }
 
 type siteEntry struct {
@@ -72,6 +74,7 @@ func (m *model) clear() {
 	m.detections, m.openDet, m.closedDet = map[string]*list.Element{}, list.New(), list.New()
 	m.incidents, m.openInc, m.closedInc = map[string]*list.Element{}, list.New(), list.New()
 	m.progress = map[int32]*vigiev1.Progress{}
+	m.calls = nil
 }
 
 func (m *model) siteCount() int {

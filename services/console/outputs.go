@@ -108,6 +108,12 @@ func (c *Console) startOutputs(ctx context.Context, cl *kgo.Client) (map[source]
 	if err != nil {
 		return nil, err
 	}
+	outcomes := c.deps.Kafka.Topic(topics.Outcomes)
+	lately, err := listed(admin.ListOffsetsAfterMilli(ctx, c.deps.Now().Add(-callsFor).UnixMilli(), outcomes))
+	if err != nil {
+		return nil, err
+	}
+	c.newsFrom = map[source]int64{}
 	log, err := c.logName(ctx, admin, all)
 	if err != nil {
 		return nil, err
@@ -118,11 +124,17 @@ func (c *Console) startOutputs(ctx context.Context, cl *kgo.Client) (map[source]
 	starts.Each(func(o kadm.ListedOffset) {
 		end, _ := ends.Lookup(o.Topic, o.Partition)
 		from := o.Offset
-		if o.Topic == c.deps.Kafka.Topic(topics.Outcomes) {
-			from = end.Offset // outcomes of the past are nobody's news
-		}
 		s := c.source(o.Topic, o.Partition)
-		c.ring.start(s, from)
+		if o.Topic == outcomes {
+			// Outcomes of the past are nobody's news; the last hour's calls are read from them.
+			c.newsFrom[s] = end.Offset
+			if old, ok := lately.Lookup(o.Topic, o.Partition); ok && old.Offset >= from {
+				from = old.Offset
+			}
+			c.ring.start(s, end.Offset)
+		} else {
+			c.ring.start(s, from)
+		}
 		if from < end.Offset {
 			pending[s] = end.Offset
 		}
@@ -171,6 +183,10 @@ func firstError(fetches kgo.Fetches) error {
 // take applies one record. One that cannot be read is set aside.
 func (c *Console) take(r *kgo.Record) source {
 	at := place{c.source(r.Topic, r.Partition), r.Offset}
+	if at.offset < c.newsFrom[at.from] {
+		c.takeOldOutcome(r)
+		return at.from
+	}
 	if !r.Attrs.IsControl() {
 		c.metrics.records.WithLabelValues(r.Topic).Inc()
 		if err := c.apply(at, r); err != nil {
@@ -211,7 +227,9 @@ func (c *Console) apply(at place, r *kgo.Record) error {
 		if err := proto.Unmarshal(r.Value, o); err != nil {
 			return err
 		}
-		c.model.publish(at, eventOutcome, outcomeView(o))
+		v := outcomeView(o)
+		c.model.takeCall(v.Call)
+		c.model.publish(at, eventOutcome, v)
 	case letters[topics.Progress]:
 		if r.Value == nil {
 			return nil

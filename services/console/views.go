@@ -33,6 +33,8 @@ type Site struct {
 	OpenIncidents     []string `json:"open_incidents,omitempty"`
 	AcceptedEvents    uint64   `json:"accepted_events,omitempty"`
 	Region            string   `json:"region,omitempty"`
+	Groups            []string `json:"groups,omitempty"`
+	Plans
 }
 
 // Area is an area of a site.
@@ -93,6 +95,7 @@ func addState(v *Site, st *vigiev1.SiteState) {
 	v.CommunicationLost, v.Storm, v.Degraded = st.CommunicationLost, st.Storm, st.Degraded
 	v.Closure, v.ClosedSinceMS = httpserver.EnumName(st.Closure), st.ClosedSinceMs
 	v.OpenIncidents, v.AcceptedEvents = st.OpenIncidents, st.AcceptedEvents
+	v.Groups, v.Plans = st.Groups, plansOf(st)
 	for _, a := range st.Areas {
 		v.Areas = append(v.Areas, Area{a.Area, httpserver.EnumName(a.Mode), a.SinceMs})
 	}
@@ -146,34 +149,41 @@ func detectionView(d *vigiev1.Detection, explain func(*vigiev1.Detection, string
 
 // Incident is an incident as the page shows it.
 type Incident struct {
-	ID           string   `json:"id"`
-	Site         uint64   `json:"site"`
-	Version      uint64   `json:"version"`
-	ClassGroup   string   `json:"class_group"`
-	Class        string   `json:"class"`
-	Status       string   `json:"status" enum:"open,claimed,verified,parked,closed"`
-	Priority     uint32   `json:"priority" doc:"1 is the most urgent."`
-	ChangedAtMS  int64    `json:"changed_at_ms"`
-	OpenedAtMS   int64    `json:"opened_at_ms"`
-	ClaimedAtMS  int64    `json:"claimed_at_ms,omitempty"`
-	VerifiedAtMS int64    `json:"verified_at_ms,omitempty"`
-	ClosedAtMS   int64    `json:"closed_at_ms,omitempty"`
-	RestoredAtMS int64    `json:"restored_at_ms,omitempty"`
-	ClaimedBy    string   `json:"claimed_by,omitempty"`
-	ClosedBy     string   `json:"closed_by,omitempty"`
-	Means        string   `json:"verification_means,omitempty"`
-	Result       string   `json:"verification_result,omitempty"`
-	Outcome      string   `json:"outcome,omitempty"`
-	Alarms       uint64   `json:"alarms"`
-	ReAlerts     uint32   `json:"re_alerts,omitempty"`
-	Storm        bool     `json:"storm,omitempty"`
-	AtRiskAtMS   int64    `json:"at_risk_at_ms,omitempty" doc:"Unanswered past this it is at risk."`
-	MissedAtMS   int64    `json:"missed_at_ms,omitempty" doc:"Unanswered past this it is missed."`
-	Zone         string   `json:"zone,omitempty"`
-	Area         string   `json:"area,omitempty"`
-	LastAlarmMS  int64    `json:"last_alarm_at_ms,omitempty"`
-	Evidence     []string `json:"evidence,omitempty"`
-	Acts         []Act    `json:"acts,omitempty"`
+	ID              string   `json:"id"`
+	Site            uint64   `json:"site"`
+	Version         uint64   `json:"version"`
+	ClassGroup      string   `json:"class_group"`
+	Class           string   `json:"class"`
+	Status          string   `json:"status" enum:"open,claimed,verified,parked,closed"`
+	Priority        uint32   `json:"priority" doc:"1 is the most urgent."`
+	ChangedAtMS     int64    `json:"changed_at_ms"`
+	OpenedAtMS      int64    `json:"opened_at_ms"`
+	ClaimedAtMS     int64    `json:"claimed_at_ms,omitempty"`
+	VerifiedAtMS    int64    `json:"verified_at_ms,omitempty"`
+	ClosedAtMS      int64    `json:"closed_at_ms,omitempty"`
+	RestoredAtMS    int64    `json:"restored_at_ms,omitempty"`
+	ClaimedBy       string   `json:"claimed_by,omitempty"`
+	ClosedBy        string   `json:"closed_by,omitempty"`
+	Means           string   `json:"verification_means,omitempty"`
+	Result          string   `json:"verification_result,omitempty"`
+	Outcome         string   `json:"outcome,omitempty"`
+	Alarms          uint64   `json:"alarms"`
+	ReAlerts        uint32   `json:"re_alerts,omitempty"`
+	Storm           bool     `json:"storm,omitempty"`
+	AtRiskAtMS      int64    `json:"at_risk_at_ms,omitempty" doc:"Unanswered past this it is at risk."`
+	MissedAtMS      int64    `json:"missed_at_ms,omitempty" doc:"Unanswered past this it is missed."`
+	Zone            string   `json:"zone,omitempty"`
+	Area            string   `json:"area,omitempty"`
+	LastAlarmMS     int64    `json:"last_alarm_at_ms,omitempty"`
+	Evidence        []string `json:"evidence,omitempty"`
+	Acts            []Act    `json:"acts,omitempty"`
+	Consigne        string   `json:"consigne,omitempty" doc:"The one in force when it opened; default when none was."`
+	ConsigneChanged bool     `json:"consigne_changed,omitempty" doc:"Another one is in force now."`
+	Steps           []Step   `json:"steps,omitempty" doc:"What the consigne asks for, in this order."`
+	OnTest          bool     `json:"on_test,omitempty"`
+	LateArrival     bool     `json:"late_arrival,omitempty" doc:"Its alarms were old when they came."`
+	CallSiteHidden  bool     `json:"call_site_hidden,omitempty" doc:"Nobody calls the site: whoever is there may be under threat."`
+	Level           uint32   `json:"level,omitempty" doc:"Alarm validation score, 0 to 4."`
 }
 
 // Act is a line of an incident's history.
@@ -192,6 +202,8 @@ func incidentView(i *vigiev1.Incident) *Incident {
 		Result: httpserver.EnumName(i.VerificationResult), Outcome: httpserver.EnumName(i.Outcome), Alarms: i.Alarms,
 		ReAlerts: i.ReAlerts, Storm: i.Storm, AtRiskAtMS: i.AtRiskAtMs, MissedAtMS: i.MissedAtMs,
 		Zone: i.Zone, Area: i.Area, LastAlarmMS: i.LastAlarmAtMs,
+		Consigne: i.Consigne, ConsigneChanged: i.ConsigneChanged, Steps: stepsOf(i.Steps), OnTest: i.OnTest,
+		LateArrival: i.LateArrival, CallSiteHidden: i.CallSiteHidden, Level: i.Level,
 	}
 	for _, e := range i.Evidence {
 		v.Evidence = append(v.Evidence, ids.Show(e))
@@ -211,8 +223,9 @@ type Outcome struct {
 	Reason   string `json:"reason,omitempty"`
 	Incident string `json:"incident,omitempty"`
 	Holder   string `json:"holder,omitempty"`
+	Call     *Call  `json:"call,omitempty" doc:"For an accepted step of a call: what it is by then."`
 }
 
 func outcomeView(o *vigiev1.EventOutcome) *Outcome {
-	return &Outcome{Event: ids.Show(o.EventId), Site: o.Site, Status: httpserver.EnumName(o.Status), AtMS: o.AtMs, Reason: o.Reason, Incident: o.Incident, Holder: o.Holder}
+	return &Outcome{Event: ids.Show(o.EventId), Site: o.Site, Status: httpserver.EnumName(o.Status), AtMS: o.AtMs, Reason: o.Reason, Incident: o.Incident, Holder: o.Holder, Call: callView(o)}
 }
