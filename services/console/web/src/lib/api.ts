@@ -1,4 +1,5 @@
-import type { ActName, ActOutcome, Detection, Incident, Policy, Problem, Sent, Site } from './types'
+import type { SiteAct } from './forms'
+import type { ActName, ActOutcome, Call, Detection, Incident, Policy, Problem, Sent, Site, SitesActed } from './types'
 
 /** The most sites that the page keeps; beyond, the search asks the server. */
 export const MAX_SITES = 20_000
@@ -63,17 +64,23 @@ export function newKey(): string {
 const POLL_MS = 1_000
 const POLLS = 30
 
-/** Does something to an incident, and resolves with what the log decided. */
-export async function act(act: ActName, incident: string, fields: Record<string, string>, lang: string): Promise<ActOutcome> {
-  const r = await fetch('/api/v1/operator-actions', {
+async function post<T>(path: string, body: unknown, lang: string, key = newKey()): Promise<T> {
+  const r = await fetch(path, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': newKey(), 'Accept-Language': lang },
-    body: JSON.stringify({ act, incident, ...fields }),
+    headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key, 'Accept-Language': lang },
+    body: JSON.stringify(body),
   })
   if (!r.ok) throw new Refused(await problemOf(r))
-  let out = (await r.json()) as ActOutcome
+  return (await r.json()) as T
+}
+
+const nap = () => new Promise((resolve) => setTimeout(resolve, POLL_MS))
+
+/** Does something, and resolves with what the log decided. */
+async function decided(path: string, body: unknown, lang: string): Promise<ActOutcome> {
+  let out = await post<ActOutcome>(path, body, lang)
   for (let i = 0; out.status === 'pending' && i < POLLS; i++) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    await nap()
     out = await get<ActOutcome>(`/api/v1/operator-actions/${out.id}`)
   }
   if (out.status === 'refused') {
@@ -81,3 +88,33 @@ export async function act(act: ActName, incident: string, fields: Record<string,
   }
   return out
 }
+
+type Fields = Record<string, unknown>
+
+/** Does something to an incident. */
+export const act = (name: ActName, incident: string, fields: Fields, lang: string) => decided('/api/v1/operator-actions', { act: name, incident, ...fields }, lang)
+
+/** Arranges something with a site. */
+export const siteAct = (name: SiteAct, site: number, fields: Fields, lang: string) => decided(`/api/v1/sites/${site}/acts`, { act: name, ...fields }, lang)
+
+/** A step of a call. */
+export const callStep = (step: string, fields: Fields, lang: string) => decided('/api/v1/calls', { step, ...fields }, lang)
+
+/** One's own shift. */
+export const shift = (name: string, fields: Fields, lang: string) => decided('/api/v1/shifts', { act: name, ...fields }, lang)
+
+/** Arranges the same with a whole group; sent again with its key until every site has decided. */
+export async function groupAct(name: SiteAct, group: string, fields: Fields, lang: string, progress: (p: SitesActed) => void): Promise<SitesActed> {
+  const key = newKey()
+  for (let i = 0; ; i++) {
+    const out = await post<SitesActed>('/api/v1/site-acts', { act: name, group, ...fields }, lang, key)
+    progress(out)
+    if (out.completed || i >= POLLS) return out
+    await nap()
+  }
+}
+
+export const calls = async () => (await get<{ calls: Call[] }>('/api/v1/calls')).calls
+
+/** The texts of a site's consignes; each look is noted. */
+export const consigneTexts = (site: number) => get<{ consigne: string; text?: string; shredded?: boolean }[]>(`/api/v1/sites/${site}/consignes`)

@@ -7,6 +7,12 @@ export function clock(ms: number, lang: Lang): string {
   return new Intl.DateTimeFormat(locale(lang), { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(ms)
 }
 
+/** Day and hour, local; the day is left out today. */
+export function moment(ms: number, lang: Lang, now = Date.now()): string {
+  const today = new Date(ms).toDateString() === new Date(now).toDateString()
+  return new Intl.DateTimeFormat(locale(lang), { ...(today ? {} : { day: 'numeric', month: 'short' }), hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms)
+}
+
 /** A whole number, grouped as the language does. */
 export function count(n: number, lang: Lang): string {
   return new Intl.NumberFormat(locale(lang), { maximumFractionDigits: 0 }).format(n)

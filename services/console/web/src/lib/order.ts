@@ -56,3 +56,10 @@ export function inSight(scrollTop: number, height: number, row: number, total: n
   const from = Math.max(0, Math.floor(scrollTop / row) - margin)
   return { from: Math.min(from, total), to: Math.min(total, Math.ceil((scrollTop + height) / row) + margin) }
 }
+
+/** Connections under way: what is latest first, then what is due first. */
+export function onboarding(sites: Iterable<Site>): Site[] {
+  const under = new Set(['requested', 'scheduled', 'installed', 'tested'])
+  const due = (s: Site) => s.stage_due_ms ?? Number.MAX_SAFE_INTEGER
+  return [...sites].filter((s) => s.stage && under.has(s.stage)).sort((a, b) => due(a) - due(b) || a.site - b.site)
+}

@@ -1,12 +1,14 @@
 import * as api from './api'
 import { liveness, type Live } from './live'
 import type { Messages } from './messages'
-import type { Detection, Incident, Pipeline, Policy, Site } from './types'
+import type { Call, Detection, Incident, Pipeline, Policy, Site } from './types'
 
 /** Closed detections that the page keeps. */
 const MAX_CLOSED = 200
 /** Changes are painted together, at most this often. */
 const PAINT_MS = 100
+/** How long a call counts after its last step. */
+const CALLS_FOR_MS = 3_600_000
 /** How soon a load that failed is tried again. */
 const RELOAD_MS = 2_000
 
@@ -19,6 +21,8 @@ export class Store {
   sites = new Map<number, Site>()
   detections = new Map<string, Detection>()
   incidents = new Map<string, Incident>()
+  /** By name and beginning. */
+  calls = new Map<string, Call>()
   painted = $state(0)
   pipeline = $state.raw<Pipeline | null>(null)
   policy = $state.raw<Policy | null>(null)
@@ -70,6 +74,7 @@ export class Store {
     on('site', (d) => this.takeSite(JSON.parse(d) as Site, true))
     on('detection', (d) => this.takeDetection(JSON.parse(d) as Detection))
     on('incident', (d) => this.takeIncident(JSON.parse(d) as Incident))
+    on('outcome', (d) => this.takeCall((JSON.parse(d) as { call?: Call }).call))
     on('pipeline', (d) => this.takePipeline(JSON.parse(d) as Pipeline))
     on('at', () => undefined)
     es.onerror = () => {
@@ -86,10 +91,11 @@ export class Store {
   private async reload(): Promise<void> {
     const load = ++this.load
     try {
-      const [detections, incidents, policy] = await Promise.all([api.detections(), api.incidents(), api.policy()])
+      const [detections, incidents, policy, calls] = await Promise.all([api.detections(), api.incidents(), api.policy(), api.calls()])
       if (load !== this.load) return
       for (const d of detections) this.takeDetection(d)
       for (const i of incidents) this.takeIncident(i)
+      for (const c of calls) this.takeCall(c)
       this.policy = policy
       for await (const page of api.sites()) {
         if (load !== this.load) return
@@ -144,6 +150,15 @@ export class Store {
       return
     }
     if (!old || i.version >= old.version) this.incidents.set(i.id, i)
+  }
+
+  private takeCall(c: Call | undefined): void {
+    if (!c) return
+    const key = `${c.call} ${c.offered_at_ms}`
+    if ((this.calls.get(key)?.at_ms ?? 0) > c.at_ms) return
+    this.calls.set(key, c)
+    for (const [k, old] of this.calls) if (c.at_ms - old.at_ms > CALLS_FOR_MS) this.calls.delete(k)
+    this.dirty = true
   }
 
   private takePipeline(p: Pipeline): void {

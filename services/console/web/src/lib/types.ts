@@ -1,5 +1,7 @@
 // What the API sends, as docs of /api/v1/openapi.json name it.
 
+import type { IncidentForm } from './forms'
+
 export type Mode = 'unknown' | 'disarmed' | 'armed-full' | 'armed-part' | 'armed-inhibited'
 export type PathStatus = 'never-heard' | 'ok' | 'late' | 'lost'
 export type Closure = 'none' | 'detected' | 'declared' | 'end-to-confirm'
@@ -16,9 +18,10 @@ export type DetectionKind =
   | 'path-flapping' | 'path-degraded' | 'suspected-sabotage' | 'mains-lost' | 'battery-autonomy'
   | 'interval-not-agreed' | 'confirmed-alarm' | 'police-call-without-ground' | 'claimed-idle' | 'protection-not-restored'
   | 'left-on-test' | 'frequent-tests' | 'test-at-closed-or-high-risk' | 'test-incomplete' | 'test-missed'
-  | 'guard-late' | 'onboarding-stuck'
+  | 'guard-late' | 'onboarding-stuck' | 'commissioning-incomplete'
+export type Stage = 'requested' | 'scheduled' | 'installed' | 'tested' | 'in-service' | 'suspended' | 'resigned'
 export type IncidentStatus = 'open' | 'claimed' | 'verified' | 'parked' | 'closed'
-export type ActName = 'claim' | 'release' | 'verify' | 'close' | 'note'
+export type ActName = 'claim' | 'release' | IncidentForm
 export type Means = 'call-with-code-word' | 'video' | 'listening-in' | 'guard-on-site'
 export type Result = 'negative' | 'positive' | 'inconclusive' | 'impossible'
 export type Outcome =
@@ -45,6 +48,53 @@ export interface Site {
   open_incidents?: string[]
   region?: string
   removed?: boolean
+  stage?: Stage
+  groups?: string[]
+  declared_closure?: { closure: string; from_ms?: number; until_ms?: number }
+  consignes?: Consigne[]
+  visits?: { visit: string; by?: string; user_code?: string; areas?: string[]; from_ms: number; until_ms: number }[]
+  reopening?: { reopening: string; from_ms: number; until_ms: number }
+  test?: { since_ms: number; until_ms: number; zones?: string[]; unseen?: string[] }
+  stage_since_ms?: number
+  stage_due_ms?: number
+  commissioning?: { seen: string[]; missing: string[] }
+}
+
+export interface Consigne {
+  consigne: string
+  scope: string
+  permanent?: boolean
+  from_ms: number
+  until_ms?: number
+  steps?: { kind: string; life_safety?: boolean }[]
+  has_text?: boolean
+}
+
+/** A customer's call as of its last step. */
+export interface Call {
+  call: string
+  step: 'offered' | 'answered' | 'abandoned' | 'transferred' | 'ended'
+  offered_at_ms: number
+  answered_at_ms?: number
+  answered_by?: string
+  ended_at_ms?: number
+  transferred_to?: string
+  site?: number
+  incident?: string
+  within_ms?: number
+  share_percent?: number
+  at_ms: number
+}
+
+/** How far an act on many sites is. */
+export interface SitesActed {
+  id: string
+  sites: number
+  durable: number
+  accepted: number
+  refused: number
+  refusals?: { site: number; reason: string }[]
+  completed: boolean
 }
 
 /** What a site sent lately. */
@@ -108,6 +158,12 @@ export interface Incident {
   area?: string
   acts?: { at_ms: number; by: string; act: string }[]
   removed?: boolean
+  consigne?: string
+  consigne_changed?: boolean
+  steps?: { kind: string; life_safety?: boolean }[]
+  on_test?: boolean
+  late_arrival?: boolean
+  call_site_hidden?: boolean
 }
 
 export interface Pipeline {
