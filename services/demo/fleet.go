@@ -3,7 +3,7 @@
 //
 // What happens is a plan, a pure function of seed, size, speed and start
 // (plan.go; its storyline in story.go, the sites in site.go). The fleet declares
-// its sites at the desk (declare.go), then walks the plan round by round on the
+// its sites at the desk (declare.go), lets people act there (people.go), then walks the plan round by round on the
 // monotonic clock and lets each panel's path send one message after another.
 // Speed scales what panels do, never a clock.
 package demo
@@ -166,7 +166,11 @@ func (f *Fleet) live(ctx context.Context) {
 	defer due.Stop()
 	for ctx.Err() == nil {
 		start := f.deps.Now()
-		f.walk(ctx, f.planFrom(start), start, due)
+		p := f.planFrom(start)
+		during, over := context.WithCancel(ctx)
+		f.calls.Go(func() { f.people(during, p, start) })
+		f.walk(ctx, p, start, due)
+		over()
 	}
 }
 

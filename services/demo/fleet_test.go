@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -158,10 +159,14 @@ type fakeDesk struct {
 	fails []int
 	keys  map[string]string
 	sites map[uint64]siteDeclared
+	// acts are those of people, by their name; changed tells of one more.
+	acts    map[string][]map[string]any
+	changed *sync.Cond
 }
 
 func newFakeDesk(t *testing.T, fails ...int) *fakeDesk {
-	d := &fakeDesk{fails: fails, keys: map[string]string{}, sites: map[uint64]siteDeclared{}}
+	d := &fakeDesk{fails: fails, keys: map[string]string{}, sites: map[uint64]siteDeclared{}, acts: map[string][]map[string]any{}}
+	d.changed = sync.NewCond(&d.mu)
 	d.Server = httptest.NewServer(http.HandlerFunc(d.serve))
 	t.Cleanup(d.Close)
 	return d
@@ -183,6 +188,10 @@ func (d *fakeDesk) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(r.Body)
+	if r.URL.Path != "/api/v1/sites/bulk" {
+		d.takeAct(w, r, body)
+		return
+	}
 	var in declaration
 	if err = errors.Join(err, json.Unmarshal(body, &in)); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
@@ -203,6 +212,48 @@ func (d *fakeDesk) serve(w http.ResponseWriter, r *http.Request) {
 		d.sites[s.Site] = s
 	}
 	w.WriteHeader(http.StatusCreated)
+}
+
+// takeAct remembers an act of a person; the lock is held.
+func (d *fakeDesk) takeAct(w http.ResponseWriter, r *http.Request, body []byte) {
+	act := map[string]any{}
+	if r.Header.Get("Idempotency-Key") == "" || json.Unmarshal(body, &act) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	name, _ := act["act"].(string)
+	switch r.URL.Path {
+	case "/api/v1/calls":
+		name = "call " + act["step"].(string)
+	case "/api/v1/sites":
+		name = "declared"
+	}
+	d.acts[name] = append(d.acts[name], act)
+	d.changed.Broadcast()
+	w.WriteHeader(http.StatusCreated)
+}
+
+// did blocks until somebody did each of these, in time.
+func (d *fakeDesk) did(t *testing.T, names ...string) {
+	t.Helper()
+	late := false
+	timer := time.AfterFunc(deadline, func() {
+		d.mu.Lock()
+		late = true
+		d.mu.Unlock()
+		d.changed.Broadcast()
+	})
+	defer timer.Stop()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, name := range names {
+		for len(d.acts[name]) == 0 {
+			if late {
+				t.Fatalf("nobody did %q; done: %v", name, slices.Sorted(maps.Keys(d.acts)))
+			}
+			d.changed.Wait()
+		}
+	}
 }
 
 // fakeReceiver acknowledges every frame, but for one account, and remembers what came.

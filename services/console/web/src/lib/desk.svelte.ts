@@ -51,6 +51,7 @@ export function refusal(e: unknown): string {
   const slug = e.problem.type.replace('/problems/', '')
   const reason = (e.problem.detail ?? '').split(':')[0] ?? ''
   const text = i18n.m.refused[reason] ?? i18n.m.refused[slug] ?? e.problem.detail ?? e.problem.title
+  if (slug === 'invalid' && e.problem.detail) return `${text}: ${e.problem.detail}`
   return e.problem.holder ? `${text} ${i18n.m.heldBy(e.problem.holder)}` : text
 }
 
