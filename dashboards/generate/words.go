@@ -60,6 +60,7 @@ var kinds = []word{
 	{"test_missed", "Cyclic test missed", "light-blue"},
 	{"guard_late", "Guard late", "yellow"},
 	{"onboarding_stuck", "Connection stuck", "green"},
+	{"commissioning_incomplete", "Commissioning incomplete", "semi-dark-green"},
 }
 
 var reasons = []word{

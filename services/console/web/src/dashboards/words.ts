@@ -1,4 +1,5 @@
 import type { Lang } from '../lib/format'
+import { en as enPage, fr as frPage } from '../lib/messages'
 
 // The dashboards' JSON is in English, for Grafana shows it as it is. Here stands
 // its French, by the English text; a test finds the text that has none.
@@ -182,10 +183,16 @@ const fr: Record<string, string> = {
 }
 
 /** A text of the dashboards' JSON in the reader's language; as it is where it has no other. */
-export const say = (text: string, lang: Lang): string => (lang === 'fr' ? (fr[text] ?? text) : text)
+// Detections and classes are called as on the page.
+const named: Record<string, string> = {}
+for (const [of, french] of [[enPage.kind, frPage.kind], [enPage.class, frPage.class]] as const) {
+  for (const [k, english] of Object.entries(of)) named[english] = (french as Record<string, string>)[k] ?? english
+}
+
+export const say = (text: string, lang: Lang): string => (lang === 'fr' ? (fr[text] ?? named[text] ?? text) : text)
 
 /** Whether a text has its French. */
-export const hasFrench = (text: string): boolean => text in fr
+export const hasFrench = (text: string): boolean => text in fr || text in named
 
 // The page's own words.
 const own = {
