@@ -36,14 +36,16 @@ func (a *axis) callFacts() *vigiev1.CallFacts {
 	return nil
 }
 
+// centre is a case under site 0, where calls stand.
+func centre(rule string, run func(a *axis)) axisCase {
+	return axisCase{rule, "shop", func(a *axis) {
+		a.site = 0
+		run(a)
+	}}
+}
+
 func TestCalls(t *testing.T) {
 	t.Parallel()
-	centre := func(rule string, run func(a *axis)) axisCase {
-		return axisCase{rule, "shop", func(a *axis) {
-			a.site = 0
-			run(a)
-		}}
-	}
 	cases(t, []axisCase{
 		centre("offered, answered, ended: each outcome has what the call is by then", func(a *axis) {
 			a.rings("k1", offered).at(12 * second)
@@ -76,6 +78,12 @@ func TestCalls(t *testing.T) {
 			a.rings("k2", offered).rings("k2", abandoned).rings("k2", answered)
 			a.expectAnswers("accepted", "accepted", "refused: call-answered-already (alice)", "accepted", "accepted", "refused: no-such-call")
 		}),
+	})
+}
+
+func TestStepsThatACallCannotTake(t *testing.T) {
+	t.Parallel()
+	cases(t, []axisCase{
 		centre("what was not answered is not transferred, and does not end", func(a *axis) {
 			a.rings("k1", offered).rings("k1", transferred, func(b *vigiev1.CallStep) { b.To = "police" }).rings("k1", ended)
 			a.expectAnswers("accepted", "refused: call-not-answered", "refused: call-not-answered")
