@@ -64,7 +64,7 @@ func (v *visit) pack(w *sitePacker) {
 	packed.List(c, &v.areas, c.String)
 	packed.Int(c, &v.from)
 	packed.Int(c, &v.to)
-	if w.format >= 3 {
+	if w.format >= formatPlans {
 		c.String(&v.by)
 	}
 }
@@ -79,12 +79,16 @@ func (k *consigne) pack(w *sitePacker) {
 	packed.Int(c, &k.until)
 	packed.Uint(c, &k.priority)
 	packed.List(c, &k.steps, func(s **vigiev1.ConsigneStep) { packed.Message(c, s) })
-	if w.format >= 3 {
+	if w.format >= formatPlans {
 		c.Bytes(&k.text)
 	}
 }
 
-// packCalls walks over what came with format 3: calls and the commissioning.
+// formatPlans is the format with which calls, the commissioning, the texts of
+// consignes and who announced a visit came.
+const formatPlans uint32 = 3
+
+// packCalls walks over calls and the commissioning.
 func (k *cold) packCalls(c *packed.Coder) {
 	packed.List(c, &k.calls, func(a *call) {
 		c.String(&a.id)

@@ -64,7 +64,7 @@ func (k *cold) packOpen(w *sitePacker) {
 		k.packRules(w)
 		k.packHandling(w)
 	}
-	if w.format >= 3 {
+	if w.format >= formatPlans {
 		k.packCalls(w.Coder)
 	}
 }
