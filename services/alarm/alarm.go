@@ -113,7 +113,7 @@ func (f *Fold) Counts() Counts {
 // realSites leaves out site 0, under which stands what is no site's: calls, policies.
 func (f *Fold) realSites() uint64 {
 	n := uint64(f.sites.count())
-	if _, ok := f.sites.index[0]; ok {
+	if f.sites.index[f.sites.slot(0)] != 0 {
 		n--
 	}
 	return n
