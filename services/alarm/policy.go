@@ -89,8 +89,9 @@ func defaultPower() *vigiev1.PowerPolicy {
 // DemoPolicy is DefaultPolicy with the class "demo", whose short figures are
 // divided by speed (0.1 to 100; 1 as written): supervision 5 s and 2 s of grace,
 // storm at 6 in 20 s that ends below 2 in 15 s, closed after 30 s armed and one
-// missed opening until the next disarm, opening and closing 40 s and 20 s off the
-// schedule. Answer clocks are people's and are not scaled.
+// missed opening until the next disarm; late to close after 25 s, since people of a
+// demonstration come back 34 s after closing time at the soonest. Answer clocks are
+// people's and are not scaled.
 func DemoPolicy(speed float64) *vigiev1.Policy {
 	speed = min(max(speed, 0.1), 100)
 	scaled := func(ms int64) int64 { return max(1, int64(float64(ms)/speed)) }
@@ -101,7 +102,7 @@ func DemoPolicy(speed float64) *vigiev1.Policy {
 		Storm:       &vigiev1.StormPolicy{Alarms: 6, WindowMs: scaled(20 * second), EndAlarms: 2, EndWindowMs: scaled(15 * second)},
 		Closure:     &vigiev1.ClosurePolicy{ArmedForMs: scaled(30 * second), MissedOpenings: 1, EndsWithoutCallBack: true},
 		Schedule: &vigiev1.SchedulePolicy{
-			LateToCloseMs: scaled(40 * second), LateToOpenMs: scaled(20 * second), EarlyOpeningMs: scaled(20 * second), OutsideHoursMs: scaled(40 * second),
+			LateToCloseMs: scaled(25 * second), LateToOpenMs: scaled(20 * second), EarlyOpeningMs: scaled(20 * second), OutsideHoursMs: scaled(40 * second),
 		},
 	})
 	return Stamped(p, 1, 0)
