@@ -14,6 +14,8 @@
 // cuts the very same block out of the log again and sends it with the same
 // token: if it had arrived it is dropped, if not it is inserted. A block is
 // never cut anew once it was planned, and nothing is inserted without a plan.
+// Where ClickHouse refuses a block it goes in pieces, each of which becomes part of
+// the plan before it is sent, down to the one row that is set aside.
 package archiver
 
 import (
@@ -21,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,6 +67,8 @@ const (
 	defaultQuiet = 5 * time.Second
 	defaultUnits = 20_000
 	maxUnits     = 1_000_000
+	// maxBlockBytes closes a block whatever its units: large records are few.
+	maxBlockBytes = 16 << 20
 	// insertPatience bounds one attempt to insert a block.
 	insertPatience = 60 * time.Second
 	// migrateRetry is the pause before the schema is tried again.
@@ -75,6 +80,7 @@ type Archiver struct {
 	cfg     Config
 	deps    Deps
 	metrics *metrics
+	backlog *backlog
 	ready   chan struct{}
 }
 
@@ -109,7 +115,8 @@ func New(cfg Config, deps Deps) (*Archiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Archiver{cfg: cfg, deps: deps, metrics: m, ready: make(chan struct{})}, nil
+	m.lag.backlog.log = deps.Log
+	return &Archiver{cfg: cfg, deps: deps, metrics: m, backlog: m.lag.backlog, ready: make(chan struct{})}, nil
 }
 
 // Ready is closed once the schema is right and the group has given out the
@@ -129,25 +136,35 @@ func (a *Archiver) Run(ctx context.Context) error {
 		return err
 	}
 	defer logs.close()
-	h := &handler{cfg: a.cfg, deps: a.deps, metrics: a.metrics, logs: logs, parts: map[eventlog.Partition]*part{}}
+	out, err := newRejects(a.deps.Kafka, a.deps.Log)
+	if err != nil {
+		return err
+	}
+	defer out.close()
+	h := &handler{
+		cfg: a.cfg, deps: a.deps, metrics: a.metrics, logs: logs, backlog: a.backlog, parts: map[eventlog.Partition]*part{}, reject: out.say,
+		gate: &gate{db: a.deps.DB, log: a.deps.Log, now: a.deps.Now, metrics: a.metrics},
+	}
 	consumer := eventlog.NewConsumer(a.deps.Kafka, eventlog.ConsumerOptions{
 		Group: eventlog.GroupArchiver, Topics: Topics, Instance: a.cfg.Instance,
 		CommitEvery: a.cfg.FlushEvery, IdleEvery: a.cfg.FlushEvery / 4,
 	}, h, a.deps.Log)
 	a.metrics.lag.follow(consumer)
 	done := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
+	var watched sync.WaitGroup
+	watched.Go(func() {
 		select {
 		case <-consumer.Ready():
 			close(a.ready)
 		case <-done:
 		}
-	}()
+	})
+	following, end := context.WithCancel(ctx)
+	watched.Go(func() { a.backlog.follow(following, logs, a.deps.Kafka, a.deps.Now) })
 	err = consumer.Run(ctx)
 	close(done)
-	<-watched
+	end()
+	watched.Wait()
 	if err != nil {
 		return fmt.Errorf("archive the log: %w", err)
 	}

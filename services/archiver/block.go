@@ -30,6 +30,8 @@ type block struct {
 	// first and last are the units at its ends; units is how many there are.
 	first, last position
 	units       int
+	// records is how many began in it; bytes is how long their values are.
+	records, bytes int
 	// newest is the youngest Kafka time stamp in it, Unix ms.
 	newest int64
 	// events says that it has more than beats: it must not wait long.
@@ -70,6 +72,10 @@ func (b *block) take(r *kgo.Record, decoded record, from, to uint32) {
 	}
 	b.last = position{r.Offset, to}
 	b.units += int(to-from) + 1
+	if from == 0 {
+		b.records++
+		b.bytes += len(r.Value)
+	}
 	b.events = b.events || !decoded.isBeat
 	b.newest = max(b.newest, r.Timestamp.UnixMilli())
 	if decoded.bad {

@@ -157,6 +157,8 @@ type undecodableRows struct {
 	subjects
 	topic, reason, sum []string
 	length             []uint64
+	// refusedBy is the table that ClickHouse would not have it in.
+	refusedBy []string
 }
 
 func (*undecodableRows) name() string { return "undecodable" }
@@ -167,9 +169,10 @@ func (r *undecodableRows) add(p place, topic, reason string, length int, sum str
 	r.reason = append(r.reason, reason)
 	r.length = append(r.length, uint64(length))
 	r.sum = append(r.sum, sum)
+	r.refusedBy = append(r.refusedBy, "")
 }
 
 func (r *undecodableRows) columns() []warehouse.Column {
 	return append(r.subjects.columns(), word("topic", r.topic), text("reason", r.reason),
-		warehouse.Column{Name: "value_length", Type: "UInt64", Values: r.length}, text("value_sha256", r.sum))
+		warehouse.Column{Name: "value_length", Type: "UInt64", Values: r.length}, text("value_sha256", r.sum), word("refused_by", r.refusedBy))
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/warehouse"
 )
 
 // ErrPlanGone: the records of a planned block are no longer what they were, and
@@ -25,6 +27,11 @@ type handler struct {
 	deps    Deps
 	metrics *metrics
 	logs    *logNames
+	backlog *backlog
+	// gate holds blocks back; nil for none.
+	gate *gate
+	// reject says on vigie.rejected what was set aside; nil where nobody is told.
+	reject func(context.Context, *vigiev1.Rejected) error
 
 	mu    sync.Mutex
 	parts map[eventlog.Partition]*part
@@ -45,8 +52,10 @@ type part struct {
 	// no more units until it is archived.
 	planned, closing bool
 	since            time.Time
-	// limit is how many units fill a block.
-	limit int
+	// limit is how many units fill the block, lent of them beyond the usual.
+	limit, lent int
+	// split is how far the block is in pieces; nil while it goes whole.
+	split *split
 }
 
 // Assigned takes a partition over, with the plan that its last owner left.
@@ -66,6 +75,7 @@ func (h *handler) Assigned(ctx context.Context, p eventlog.Partition, at eventlo
 		if n.plan.log != log {
 			return fmt.Errorf("%w: %s, partition %d: the planned block is of the log %s, this one is %s: the topic was made anew; set the group's offset by hand", eventlog.ErrStop, p.Topic, p.Number, n.plan.log, log)
 		}
+		x.split = n.plan.split
 		h.metrics.resent.WithLabelValues(x.topic).Inc()
 		h.deps.Log.Info("a planned block is sent again", "topic", p.Topic, "partition", p.Number, "token", n.plan.token())
 	}
@@ -115,17 +125,20 @@ func (h *handler) Consume(ctx context.Context, p eventlog.Partition, records []*
 func (h *handler) Revoked(p eventlog.Partition) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if x := h.parts[p]; x != nil {
+		h.backlog.giveBack(x.lent)
+	}
 	delete(h.parts, p)
 	h.metrics.gone(p, h.shortName(p.Topic))
 }
 
 // safe is what may be committed: all before it is archived, or it is the plan.
 func (x *part) safe() eventlog.Committed {
-	n := note{index: x.done.index}
-	if x.recover != nil {
-		n.plan = x.recover
-	}
-	return eventlog.Committed{Offset: x.done.offset, Metadata: n.String()}
+	return committedAt(x.done, note{index: x.done.index, plan: x.recover})
+}
+
+func committedAt(at position, n note) eventlog.Committed {
+	return eventlog.Committed{Offset: at.offset, Metadata: n.String()}
 }
 
 // take appends a record to the block, and archives each block that it fills.
@@ -145,23 +158,32 @@ func (h *handler) take(ctx context.Context, x *part, r *kgo.Record) error {
 		from = x.next.index
 	}
 	for from < decoded.units {
-		to, full := x.room(r.Offset, from, decoded.units)
 		if x.block.units == 0 {
-			x.since = h.deps.Now()
+			h.begin(x)
 		}
+		to, full := x.room(r.Offset, from, decoded.units)
 		x.block.take(r, decoded, from, to)
 		from = to + 1
 		x.next = position{r.Offset, from}
 		if from == decoded.units {
 			x.next = position{r.Offset + 1, 0}
 		}
-		if full || x.block.units >= h.cfg.BlockUnits && x.recover == nil {
+		if full || x.recover == nil && (x.block.units >= x.limit || x.block.bytes >= maxBlockBytes) {
 			if err := h.archive(ctx, x); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// begin makes ready for the first unit of a block. Where many wait it may be larger:
+// fewer and larger blocks are what ClickHouse takes fastest.
+func (h *handler) begin(x *part) {
+	x.since = h.deps.Now()
+	h.backlog.giveBack(x.lent)
+	x.lent = h.backlog.lend(h.cfg.BlockUnits, h.metrics.lag.waiting(x.p))
+	x.limit = h.cfg.BlockUnits + x.lent
 }
 
 // room says up to which unit of the record the block may go, and whether the
@@ -196,20 +218,23 @@ func (h *handler) isDue(x *part) bool {
 func (h *handler) archive(ctx context.Context, x *part) error {
 	x.closing = true
 	b := x.block
+	if h.gate != nil {
+		if err := h.gate.open(ctx); err != nil {
+			return err
+		}
+	}
 	planned, err := h.plan(ctx, x)
 	if err != nil {
 		return err
 	}
 	// The insert: every table under the same token. A table that has the block
 	// already drops it.
-	for _, t := range b.order {
-		if err := h.insert(ctx, t, planned.token()); err != nil {
-			return err
-		}
+	if err := h.insertAll(ctx, x, planned); err != nil {
+		return err
 	}
 	// The offset behind it is committed with the next round; until then the plan
 	// stands, and costs at most a block that is dropped.
-	x.done, x.recover, x.planned, x.closing = x.next, nil, false, false
+	x.done, x.recover, x.split, x.planned, x.closing = x.next, nil, nil, false, false
 	if planned.last.offset >= x.done.offset && !planned.last.before(x.done) {
 		x.done = position{planned.last.offset + 1, 0}
 		x.next = x.done
@@ -225,7 +250,7 @@ func (h *handler) plan(ctx context.Context, x *part) (plan, error) {
 	if x.recover != nil {
 		return *x.recover, h.checkPlan(x)
 	}
-	p := plan{log: x.log, first: b.first, last: b.last, units: b.units, decoder: decoderVersion}
+	p := plan{log: x.log, first: b.first, last: b.last, units: b.units, decoder: decoderVersion, split: x.split}
 	if x.planned {
 		return p, nil
 	}
@@ -251,18 +276,20 @@ func (h *handler) checkPlan(x *part) error {
 	return fmt.Errorf("%w: %w: %s, partition %d, plan %s of %d, found %s to %s of %d", eventlog.ErrStop, ErrPlanGone, x.p.Topic, x.p.Number, p.token(), p.units, b.first, b.last, b.units)
 }
 
-func (h *handler) insert(ctx context.Context, t table, token string) error {
+func (h *handler) insert(ctx context.Context, table, token string, columns []warehouse.Column, rows int) error {
 	ctx, cancel := context.WithTimeout(ctx, insertPatience)
 	defer cancel()
 	began := h.deps.Now()
-	if err := h.deps.Insert(ctx, t.name(), token, t.columns()); err != nil {
+	if err := h.deps.Insert(ctx, table, token, columns); err != nil {
 		h.metrics.failures.Inc()
-		h.metrics.available.Set(0)
+		if !splits(err) {
+			h.metrics.available.Set(0)
+		}
 		return err
 	}
 	h.metrics.available.Set(1)
 	h.metrics.seconds.Observe(h.deps.Now().Sub(began).Seconds())
-	h.metrics.rows.WithLabelValues(t.name()).Add(float64(t.rows()))
+	h.metrics.rows.WithLabelValues(table).Add(float64(rows))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -23,7 +24,11 @@ type metrics struct {
 	available   prometheus.Gauge
 	offset      *prometheus.GaugeVec
 	archived    *prometheus.GaugeVec
-	lag         *lag
+	// splits, aside, viewsRefused and paused: when ClickHouse does not take all.
+	splits, aside, viewsRefused *prometheus.CounterVec
+	paused                      prometheus.Gauge
+	parts                       *prometheus.GaugeVec
+	lag                         *lag
 }
 
 // RegisterMetrics registers what an archiver counts, for the page that lists it.
@@ -52,12 +57,22 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "vigie_archiver_offset", Help: "All before this offset stands in the warehouse."}, []string{"topic", "partition"}),
 		archived: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "vigie_archiver_archived_timestamp_seconds", Help: "Time stamp of the youngest record archived, Unix seconds."}, []string{"topic"}),
+		splits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "vigie_archiver_split_blocks_total", Help: "Blocks that ClickHouse would not take whole and that went in pieces."}, []string{"topic"}),
+		aside: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "vigie_archiver_refused_rows_total", Help: "Rows that ClickHouse refused, set aside in the table undecodable."}, []string{"table"}),
+		viewsRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "vigie_archiver_views_refused_total", Help: "Blocks that a table took and a view behind it refused."}, []string{"table"}),
+		paused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "vigie_archiver_paused", Help: "1 while inserts are held back: too many parts, or somebody asked for it; the log says why."}),
+		parts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "vigie_archiver_parts", Help: "Parts of the fullest partition of a table."}, []string{"table"}),
 		lag: newLag(time.Now),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.rows, m.blocks, m.resent, m.undecodable, m.failures, m.seconds, m.available, m.offset, m.archived, m.lag} {
+	for _, c := range []prometheus.Collector{m.rows, m.blocks, m.resent, m.undecodable, m.failures, m.seconds, m.available, m.offset, m.archived, m.splits, m.aside, m.viewsRefused, m.paused, m.parts, m.lag} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register the archiver's metrics: %w", err)
 		}
@@ -87,7 +102,11 @@ func (a *Archiver) Health(ctx context.Context) error {
 		return errors.New("the schema is not prepared yet, or no partitions were given out")
 	}
 	if err := a.deps.DB.Ping(ctx); err != nil {
-		return fmt.Errorf("ClickHouse does not answer: %w", err)
+		said := a.backlog.behind()
+		if said != "" {
+			said = " (" + said + ")"
+		}
+		return fmt.Errorf("ClickHouse does not answer%s: %w", said, err)
 	}
 	return nil
 }
@@ -96,6 +115,8 @@ func (a *Archiver) Health(ctx context.Context) error {
 type lag struct {
 	now              func() time.Time
 	records, seconds *prometheus.Desc
+	left             *prometheus.Desc
+	backlog          *backlog
 
 	mu       sync.Mutex
 	consumer *eventlog.Consumer
@@ -109,7 +130,8 @@ type partLag struct {
 
 func newLag(now func() time.Time) *lag {
 	return &lag{
-		now: now, parts: map[eventlog.Partition]partLag{},
+		now: now, parts: map[eventlog.Partition]partLag{}, backlog: &backlog{log: slog.New(slog.DiscardHandler)},
+		left:    prometheus.NewDesc("vigie_archiver_catch_up_seconds", "How long catching up takes at the pace of the last minute; 0 when not behind, +Inf when what waits does not become less.", nil, nil),
 		records: prometheus.NewDesc("vigie_archiver_lag_records", "Records read or to be read that are not in the warehouse yet.", []string{"topic"}, nil),
 		seconds: prometheus.NewDesc("vigie_archiver_lag_seconds", "Age of the youngest record archived of the partition that is furthest behind, 0 where nothing waits. Beats alone wait up to 5 s.", []string{"topic"}, nil),
 	}
@@ -119,6 +141,17 @@ func (l *lag) follow(c *eventlog.Consumer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.consumer = c
+}
+
+// waiting is how many records of a partition wait, as far as its fetches told.
+func (l *lag) waiting(p eventlog.Partition) int64 {
+	l.mu.Lock()
+	consumer := l.consumer
+	l.mu.Unlock()
+	if consumer == nil {
+		return 0
+	}
+	return consumer.Lag()[p]
 }
 
 // archived notes how far a partition has come; a newcomer starts now.
@@ -135,7 +168,7 @@ func (l *lag) gone(p eventlog.Partition) {
 }
 
 // Describe implements prometheus.Collector.
-func (l *lag) Describe(ch chan<- *prometheus.Desc) { ch <- l.records; ch <- l.seconds }
+func (l *lag) Describe(ch chan<- *prometheus.Desc) { ch <- l.records; ch <- l.seconds; ch <- l.left }
 
 // Collect implements prometheus.Collector.
 func (l *lag) Collect(ch chan<- prometheus.Metric) {
@@ -144,6 +177,7 @@ func (l *lag) Collect(ch chan<- prometheus.Metric) {
 	if l.consumer == nil {
 		return
 	}
+	ch <- prometheus.MustNewConstMetric(l.left, prometheus.GaugeValue, l.backlog.seconds())
 	waiting := l.consumer.Lag()
 	records, behind := map[string]int64{}, map[string]time.Duration{}
 	for p, part := range l.parts {

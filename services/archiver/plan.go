@@ -1,6 +1,7 @@
 package archiver
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -19,6 +20,10 @@ func (p position) before(q position) bool {
 	return p.offset < q.offset || p.offset == q.offset && p.index < q.index
 }
 
+func (p position) compare(q position) int {
+	return cmp.Or(cmp.Compare(p.offset, q.offset), cmp.Compare(p.index, q.index))
+}
+
 // plan is a block that was about to be inserted: its exact bounds, inclusive.
 type plan struct {
 	// log names the partition over all clusters and recreations of the topic:
@@ -27,6 +32,8 @@ type plan struct {
 	first, last position
 	// units is how many there were; decoder is the version that made them.
 	units, decoder int
+	// split is how far it is in pieces; nil while it goes whole.
+	split *split
 }
 
 // token is what ClickHouse knows the block by.
@@ -46,11 +53,14 @@ type note struct {
 const noteVersion = "archiver1"
 
 // String is the note as committed, well below Kafka's 4,096 bytes:
-// archiver1 at=<index> [plan=<token> units=<n> decoder=<n>].
+// archiver1 at=<index> [plan=<token> units=<n> decoder=<n> [split=<table>:<row>:<size>]].
 func (n note) String() string {
 	s := fmt.Sprintf("%s at=%d", noteVersion, n.index)
 	if n.plan != nil {
 		s += fmt.Sprintf(" plan=%s units=%d decoder=%d", n.plan.token(), n.plan.units, n.plan.decoder)
+		if x := n.plan.split; x != nil {
+			s += fmt.Sprintf(" split=%s:%d:%d", x.table, x.row, x.size)
+		}
 	}
 	return s
 }
@@ -80,6 +90,8 @@ func parseNote(s string) (note, error) {
 			p.units, err = strconv.Atoi(value)
 		case "decoder":
 			p.decoder, err = strconv.Atoi(value)
+		case "split":
+			p.split, err = parseSplit(value)
 		default:
 			err = fmt.Errorf("unknown key %q", key)
 		}
@@ -109,6 +121,19 @@ func (p *plan) parseToken(s string) error {
 		p.last, err = parsePosition(last)
 	}
 	return err
+}
+
+func parseSplit(s string) (*split, error) {
+	fields := strings.Split(s, ":")
+	if len(fields) != 3 || fields[0] == "" {
+		return nil, fmt.Errorf("%q is not <table>:<row>:<size>", s)
+	}
+	row, err1 := strconv.Atoi(fields[1])
+	size, err2 := strconv.Atoi(fields[2])
+	if err1 != nil || err2 != nil || row < 0 || size < 1 {
+		return nil, fmt.Errorf("%q is not <table>:<row>:<size>", s)
+	}
+	return &split{fields[0], row, size}, nil
 }
 
 func parsePosition(s string) (position, error) {

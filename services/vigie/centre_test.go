@@ -208,7 +208,7 @@ func (c *centreUnderTest) wantWarehouse() {
 		cmd := vigie(c.t.Context(), c.t, "verify", "warehouse")
 		cmd.Env = append(cmd.Env, "VIGIE_KAFKA_BROKERS="+c.Kafka, "VIGIE_CLICKHOUSE_URL="+c.ClickHouse.URL,
 			"VIGIE_CLICKHOUSE_USER="+c.ClickHouse.User, "VIGIE_CLICKHOUSE_PASSWORD="+c.ClickHouse.Password)
-		out, err := cmd.CombinedOutput()
+		out, err := cmd.Output() // progress goes to the other one
 		said = string(out)
 		if _, unread := fmt.Sscanf(said, verified, &records, &missing, &double, &pending); err != nil || unread != nil {
 			c.t.Fatalf("vigie verify warehouse: %v\n%s", err, said)

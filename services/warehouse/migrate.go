@@ -119,7 +119,7 @@ func (db *DB) applied(ctx context.Context) (map[uint32]string, error) {
 	return applied, rows.Err()
 }
 
-// readMigrations returns the files in order; numbers run from 1 without a gap.
+// readMigrations returns the files in order; numbers rise, and may have gaps.
 func readMigrations(files fs.FS) ([]migration, error) {
 	names, err := fs.Glob(files, "migrations/*.sql")
 	if err != nil {
@@ -127,15 +127,18 @@ func readMigrations(files fs.FS) ([]migration, error) {
 	}
 	slices.Sort(names)
 	var all []migration
-	for i, name := range names {
+	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, fmt.Errorf("read migration %s: %w", name, err)
 		}
 		base := path.Base(name)
 		number, err := strconv.ParseUint(strings.SplitN(base, "_", 2)[0], 10, 32)
-		if err != nil || number != uint64(i+1) {
-			return nil, fmt.Errorf("migration %s: its number should be %04d", base, i+1)
+		if err != nil || number == 0 {
+			return nil, fmt.Errorf("migration %s: a name like 0001_events.sql is expected", base)
+		}
+		if n := len(all); n > 0 && uint64(all[n-1].number) >= number {
+			return nil, fmt.Errorf("migration %s: %s has its number already", base, all[n-1].name)
 		}
 		sum := sha256.Sum256(text)
 		all = append(all, migration{number: uint32(number), name: base, statements: split(string(text)), checksum: hex.EncodeToString(sum[:])})

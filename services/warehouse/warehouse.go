@@ -9,7 +9,6 @@ package warehouse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -127,10 +126,6 @@ type Column struct {
 	Values     any
 }
 
-// ErrRefused is in the error of an insert that ClickHouse will refuse again
-// however often it is sent: the fault is in the rows or the schema.
-var ErrRefused = errors.New("ClickHouse refuses these rows")
-
 // Insert appends the rows to a table in one block. ClickHouse drops a block
 // whose token it has seen in that table, so that the caller may, after any
 // error, send the very same rows with the same token until it succeeds.
@@ -166,18 +161,6 @@ func (db *DB) Insert(ctx context.Context, table, token string, columns []Column)
 		return fmt.Errorf("insert into %s: %w", table, classify(err))
 	}
 	return nil
-}
-
-// refusals are the codes of ClickHouse that no repeat will change: unknown
-// table, column or type, rows that cannot be parsed, no right.
-var refusals = map[int32]bool{16: true, 27: true, 33: true, 36: true, 44: true, 50: true, 53: true, 60: true, 62: true, 81: true, 115: true, 164: true, 497: true, 516: true}
-
-func classify(err error) error {
-	var e *clickhouse.Exception
-	if errors.As(err, &e) && refusals[e.Code] {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
-	}
-	return err
 }
 
 // named is a query parameter; its text form is that of the type in the query.
