@@ -75,7 +75,7 @@ func (r *rebuild) forget(ctx context.Context) error {
 			return fmt.Errorf("the tables were being exchanged: let that end first, without --restart")
 		}
 	}
-	if err := r.live.Conn().Exec(ctx, "DROP DATABASE IF EXISTS "+r.fresh.Database()+" SYNC"); err != nil {
+	if err := r.live.Conn().Exec(ctx, "DROP DATABASE IF EXISTS "+r.fresh.Database()); err != nil {
 		return fmt.Errorf("forget the earlier rebuild: %w", err)
 	}
 	return nil

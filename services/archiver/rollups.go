@@ -177,20 +177,35 @@ func (r *rollup) differing(ctx context.Context, db *warehouse.DB, from, to time.
 	return wrong, len(keys), nil
 }
 
-// span is from when to when there is anything to compare. What the table may have
-// lost by age is left out, and what a rebuild has kept.
-func (r *rollup) span(ctx context.Context, db *warehouse.DB, now time.Time) (from, to time.Time, err error) {
-	var first, last, kept int64
+// days are those that the rollup or its table has rows of, each from when: what the
+// table may have lost by age is left out, and what a rebuild has kept.
+func (r *rollup) days(ctx context.Context, db *warehouse.DB, now time.Time) ([][2]time.Time, error) {
 	at := db.Database() + "."
-	sql := "SELECT toInt64(least(a, c)), toInt64(greatest(b, d)), k FROM " +
-		"(SELECT toUnixTimestamp(min(" + r.bucket + ")) AS a, toUnixTimestamp(max(" + r.bucket + ")) AS b FROM " + at + r.table + ") AS x, " +
-		"(SELECT toUnixTimestamp(min(received_at)) AS c, toUnixTimestamp(max(received_at)) AS d FROM " + at + r.base + ") AS y, " +
-		"(SELECT toInt64(toUnixTimestamp(max(newest_at))) AS k FROM " + at + "not_rebuildable FINAL WHERE table_name = '" + r.table + "') AS z"
-	if err := db.Conn().QueryRow(ctx, sql).Scan(&first, &last, &kept); err != nil {
-		return from, to, fmt.Errorf("from when to when %s is: %w", r.table, err)
+	var kept int64
+	if err := db.Conn().QueryRow(ctx, "SELECT toInt64(toUnixTimestamp(max(newest_at))) FROM "+at+"not_rebuildable FINAL WHERE table_name = '"+r.table+"'").Scan(&kept); err != nil {
+		return nil, fmt.Errorf("what of %s was kept: %w", r.table, err)
 	}
-	first = max(first, kept, (oldest(r.base, now)+999)/1000)
-	return time.Unix(first, 0).UTC(), time.Unix(last+1, 0).UTC(), nil
+	first := time.Unix(max(kept, (oldest(r.base, now)+999)/1000), 0).UTC()
+	rows, err := db.Conn().Query(ctx, fmt.Sprintf("SELECT DISTINCT intDiv(at, 86400) AS day FROM (SELECT toInt64(toUnixTimestamp(%[1]s)) AS at FROM %[2]s%[3]s UNION ALL SELECT toInt64(toUnixTimestamp(received_at)) AS at FROM %[2]s%[4]s) WHERE day >= %[5]d ORDER BY day",
+		r.bucket, at, r.table, r.base, first.Unix()/86400))
+	if err != nil {
+		return nil, fmt.Errorf("days of %s: %w", r.table, err)
+	}
+	defer rows.Close()
+	var days [][2]time.Time
+	for rows.Next() {
+		var day int64
+		if err := rows.Scan(&day); err != nil {
+			return nil, fmt.Errorf("days of %s: %w", r.table, err)
+		}
+		from := time.Unix(day*86400, 0).UTC()
+		to := from.Add(rollupStretch)
+		if from.Before(first) {
+			from = first // the first may begin in the midst of a day
+		}
+		days = append(days, [2]time.Time{from, to})
+	}
+	return days, rows.Err()
 }
 
 // rollups compares each with the aggregate of its table.
@@ -202,17 +217,14 @@ func (v *verifier) rollups(ctx context.Context) error {
 	for _, r := range all {
 		told := &RollupReport{Table: r.table, Of: r.base}
 		v.report.Rollups = append(v.report.Rollups, told)
-		from, to, err := r.span(ctx, v.DB, v.now)
+		days, err := r.days(ctx, v.DB, v.now)
 		if err != nil {
 			return err
 		}
-		// The first stretch may begin in the midst of a day; the others are days.
-		for from.Before(to) {
-			next := from.Truncate(rollupStretch).Add(rollupStretch)
-			if err := v.rollup(ctx, &r, told, from, next); err != nil {
+		for _, day := range days {
+			if err := v.rollup(ctx, &r, told, day[0], day[1]); err != nil {
 				return err
 			}
-			from = next
 		}
 	}
 	return nil
