@@ -46,10 +46,11 @@ func newBlock(topic string) *block { return &block{topic: topic, tables: map[str
 
 // rowsOf returns the block's rows of a table, made at the first use.
 func rowsOf[T table](b *block, make func() T) T {
-	fresh := make()
-	if have, ok := b.tables[fresh.name()]; ok {
+	var none T // a nil pointer, which has its name all the same
+	if have, ok := b.tables[none.name()]; ok {
 		return have.(T)
 	}
+	fresh := make()
 	b.tables[fresh.name()] = fresh
 	b.order = append(b.order, fresh)
 	return fresh

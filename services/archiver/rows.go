@@ -3,6 +3,7 @@ package archiver
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -119,6 +120,14 @@ func u8(v uint32) uint8 { return uint8(min(v, 255)) }
 
 func u16(v uint32) uint16 { return uint16(min(v, 65535)) }
 
+// enumNames are the names that enum has found: few, and asked for with every row.
+var enumNames sync.Map
+
+type enumKey struct {
+	kind   protoreflect.EnumDescriptor
+	number protoreflect.EnumNumber
+}
+
 // enum is the name of a value without its type's prefix: "hold_up"; "" for the
 // unspecified one, the number for one that this program does not know.
 func enum(v protoreflect.Enum) string {
@@ -130,6 +139,12 @@ func enum(v protoreflect.Enum) string {
 	if v.Number() == 0 {
 		return ""
 	}
+	key := enumKey{d, v.Number()}
+	if name, ok := enumNames.Load(key); ok {
+		return name.(string)
+	}
 	zero := string(d.Values().ByNumber(0).Name())
-	return strings.ToLower(strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(zero, "UNSPECIFIED")))
+	name := strings.ToLower(strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(zero, "UNSPECIFIED")))
+	enumNames.Store(key, name)
+	return name
 }

@@ -1,0 +1,6 @@
+//go:build !long
+
+package main
+
+// rebuildKills is how often a rebuild is killed in `make test`.
+const rebuildKills = 4
