@@ -81,8 +81,12 @@ func (r *rebuild) copy(ctx context.Context, table, where, key string) error {
 	if err != nil {
 		return fmt.Errorf("carry over rows of %s: %w", table, err)
 	}
-	sql := fmt.Sprintf("INSERT INTO %[1]s.%[2]s SELECT * FROM %[3]s.%[2]s WHERE %[4]s AND (%[5]s) NOT IN (SELECT %[5]s FROM %[1]s.%[2]s WHERE %[4]s) LIMIT 1 BY %[5]s SETTINGS insert_deduplicate = 0",
-		r.fresh.Database(), table, r.live.Database(), where, key)
+	columns, err := r.columns(ctx, table)
+	if err != nil {
+		return err
+	}
+	sql := fmt.Sprintf("INSERT INTO %[1]s.%[2]s (%[6]s) SELECT %[6]s FROM %[3]s.%[2]s WHERE %[4]s AND (%[5]s) NOT IN (SELECT %[5]s FROM %[1]s.%[2]s WHERE %[4]s) LIMIT 1 BY %[5]s SETTINGS insert_deduplicate = 0",
+		r.fresh.Database(), table, r.live.Database(), where, key, columns)
 	if err := r.fresh.Conn().Exec(ctx, sql); err != nil {
 		return fmt.Errorf("carry over rows of %s: %w", table, err)
 	}
@@ -92,6 +96,16 @@ func (r *rebuild) copy(ctx context.Context, table, where, key string) error {
 	}
 	r.done.Kept += after - min(before, after)
 	return nil
+}
+
+// columns names those of a table: the same migrations in another order, as they were
+// released, leave them in another order, too.
+func (r *rebuild) columns(ctx context.Context, table string) (names string, err error) {
+	err = r.fresh.Conn().QueryRow(ctx, "SELECT arrayStringConcat(groupArray(name), ', ') FROM system.columns WHERE database = '"+r.fresh.Database()+"' AND table = '"+table+"'").Scan(&names)
+	if err != nil {
+		return "", fmt.Errorf("columns of %s: %w", table, err)
+	}
+	return names, nil
 }
 
 // keepRollups carries over the buckets from before the log: their tables may have
@@ -109,11 +123,12 @@ func (r *rebuild) keepRollups(ctx context.Context) error {
 		if !slices.Contains(r.pairs, x.table) {
 			continue
 		}
+		columns := strings.Join(x.columns, ", ")
 		before := fmt.Sprintf(" WHERE %s < fromUnixTimestamp(%d)", x.bucket, cut.Unix())
 		target := r.fresh.Database() + "." + x.table
 		for _, sql := range []string{
 			"DELETE FROM " + target + before,
-			"INSERT INTO " + target + " SELECT * FROM " + r.live.Database() + "." + x.table + before + " SETTINGS insert_deduplicate = 0",
+			"INSERT INTO " + target + " (" + columns + ") SELECT " + columns + " FROM " + r.live.Database() + "." + x.table + before + " SETTINGS insert_deduplicate = 0",
 			fmt.Sprintf("INSERT INTO %s.not_rebuildable SELECT '%s', '', 0, 0, 0, count(), fromUnixTimestamp64Milli(toInt64(%d), 'UTC'), 'older than the log', now64(3, 'UTC') FROM %s%s",
 				r.fresh.Database(), x.table, cut.UnixMilli(), target, before),
 		} {
