@@ -283,8 +283,8 @@ func (v *Vault) Unseal(s *vigiev1.Sealed, aad []byte) ([]byte, error) {
 
 // Fields that AAD tells apart.
 const (
-	FieldRaw          = "raw"
-	FieldText         = "text"
+	FieldRaw  = "raw"
+	FieldText = "text"
 	// FieldNote is what people write; bound to the id of its event.
 	FieldNote         = "note"
 	FieldData         = "data"
