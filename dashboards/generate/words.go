@@ -61,6 +61,16 @@ var kinds = []word{
 	{"guard_late", "Guard late", "yellow"},
 	{"onboarding_stuck", "Connection stuck", "green"},
 	{"commissioning_incomplete", "Commissioning incomplete", "semi-dark-green"},
+	{"mass_communication_loss", "Mass communication loss", "dark-blue"},
+	{"mass_mains_loss", "Mass mains loss", "semi-dark-yellow"},
+	{"group_alarm_storm", "Alarm storm of a group", "purple"},
+	{"closure_wave", "Closure wave", "green"},
+	{"onboarding_surge", "Onboarding surge", "light-green"},
+	{"call_surge", "Call surge", "yellow"},
+	{"alarm_flood", "Alarm flood of an operator", "light-purple"},
+	{"overload", "Overload", "dark-purple"},
+	{"under_staffed_shift", "Under-staffed shift", "semi-dark-purple"},
+	{"staff_needed", "Staff needed", "super-light-purple"},
 }
 
 var reasons = []word{

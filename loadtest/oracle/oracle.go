@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -259,7 +260,8 @@ func (p *Partition) derived(f *Findings) error {
 		byTopic[r.Topic] = append(byTopic[r.Topic], r)
 	}
 	for _, topic := range Outputs {
-		p.compare(f, topic, p.Outputs[topic], byTopic[topic])
+		said := slices.DeleteFunc(slices.Clone(p.Outputs[topic]), topics.OfFleet)
+		p.compare(f, topic, said, byTopic[topic])
 	}
 	return nil
 }

@@ -126,3 +126,15 @@ func DetectionOfTimer(kind string, site uint64, what string, deadlineMS int64) I
 
 // Site shows a site as people see it: S-4711.
 func Site(site uint64) string { return "S-" + strconv.FormatUint(site, 10) }
+
+// GroupSite is the number under which what concerns a whole group of sites is
+// handled: 2^52 plus 52 bits of SHA-256 over the group's kind and name.
+func GroupSite(kind, group string) uint64 {
+	h := Hash("vigie group", kind, group)
+	return FirstUndeclared + binary.BigEndian.Uint64(h[:8])>>12
+}
+
+// DetectionOfGroup is the id of a detection that the fleet opened at a tick.
+func DetectionOfGroup(kind, groupKind, group string, tickMS int64) ID {
+	return Hash("vigie detection", kind, "group", groupKind, group, strconv.FormatInt(tickMS, 10))
+}

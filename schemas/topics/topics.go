@@ -25,6 +25,9 @@ const (
 	Progress    = "progress"
 	Snapshots   = "snapshots"
 	Checkpoints = "checkpoints"
+	// The fleet is folded by one owner, whose progress and states are apart.
+	FleetProgress  = "fleet-progress"
+	FleetSnapshots = "fleet-snapshots"
 )
 
 // Cleanup says how Kafka may shorten a topic.
@@ -72,15 +75,17 @@ func Table() []Topic {
 	return []Topic{
 		{Name: Events, Key: "site", Content: "LogRecord: every event, immutable, in one total order per site", Cleanup: Delete, Retention: Forever, LocalRetention: Forever, Flushed: true},
 		{Name: SiteStates, Key: "site", Content: "SiteState: the site's public state when it materially changed", Cleanup: Compact, MinCompactionLag: time.Hour},
-		{Name: Detections, Key: "site", Content: "Detection: opened, updated, closed, with its evidence", Cleanup: Delete, Retention: 400 * day, LocalRetention: 7 * day},
+		{Name: Detections, Key: "site, or kind/group of the fleet's", Content: "Detection: opened, updated, closed, with its evidence", Cleanup: Delete, Retention: 400 * day, LocalRetention: 7 * day},
 		{Name: Incidents, Key: "incident", Content: "Incident: as operators see it, with its history", Cleanup: Compact},
 		{Name: Outcomes, Key: "site", Content: "EventOutcome: what became of each person's act, and of each panel event not accepted", Cleanup: Delete, Retention: 400 * day, LocalRetention: 7 * day},
 		{Name: Directory, Key: "site", Content: "DirectoryRecord: what a site is", Cleanup: Compact},
 		{Name: Accounts, Key: "line/account", Content: "AccountBinding: the site of an account", Cleanup: Compact},
 		{Name: Rejected, Key: "source", Content: "Rejected: what could not become an event, sealed, with the reason", Partitions: 4, Cleanup: Delete, Retention: 30 * day, LocalRetention: 7 * day},
-		{Name: Fleet, Key: "group", Content: "counts by group and tick", Partitions: 1, Cleanup: Delete, Retention: 7 * day, LocalRetention: 7 * day, Internal: true},
+		{Name: Fleet, Key: "partition", Content: "LogRecord: what happened by group, one a partition and tick", Partitions: 1, Cleanup: Delete, Retention: 7 * day, LocalRetention: 7 * day, Internal: true},
 		{Name: Progress, Key: "partition", Content: "Progress: what each partition's owner has committed", Cleanup: Compact, Internal: true},
 		{Name: Snapshots, Key: "partition/offset/fold version/id/chunk", Content: "state of the folds, in chunks", Cleanup: Compact, Internal: true},
+		{Name: FleetProgress, Key: "partition", Content: "Progress of the fold of the fleet", Partitions: 1, Cleanup: Compact, Internal: true},
+		{Name: FleetSnapshots, Key: "partition/offset/fold version/id/chunk", Content: "state of the fold of the fleet, in chunks", Partitions: 1, Cleanup: Compact, Internal: true},
 		{Name: Checkpoints, Key: "partition", Content: "signed checkpoints of the chain", Cleanup: Delete, Retention: Forever, LocalRetention: Forever},
 	}
 }
@@ -109,6 +114,9 @@ const (
 	// log is copied to another cluster.
 	HeaderInPartition = "vigie-in-partition"
 	HeaderInOffset    = "vigie-in-offset"
+	// HeaderInTopic names the topic of that record, without prefix, where it is not
+	// vigie.events: what the fleet says comes from vigie.fleet.
+	HeaderInTopic = "vigie-in-topic"
 )
 
 // FixedPartitions is the partition count of a topic that does not have as many

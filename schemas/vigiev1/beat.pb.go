@@ -446,6 +446,7 @@ type Broadcast struct {
 	//	*Broadcast_FoldSwitch
 	//	*Broadcast_ClockAdjusted
 	//	*Broadcast_FleetVerdict
+	//	*Broadcast_FleetSetAside
 	Body          isBroadcast_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -536,6 +537,15 @@ func (x *Broadcast) GetFleetVerdict() *FleetVerdict {
 	return nil
 }
 
+func (x *Broadcast) GetFleetSetAside() *FleetSetAside {
+	if x != nil {
+		if x, ok := x.Body.(*Broadcast_FleetSetAside); ok {
+			return x.FleetSetAside
+		}
+	}
+	return nil
+}
+
 type isBroadcast_Body interface {
 	isBroadcast_Body()
 }
@@ -552,11 +562,17 @@ type Broadcast_FleetVerdict struct {
 	FleetVerdict *FleetVerdict `protobuf:"bytes,102,opt,name=fleet_verdict,json=fleetVerdict,proto3,oneof"`
 }
 
+type Broadcast_FleetSetAside struct {
+	FleetSetAside *FleetSetAside `protobuf:"bytes,103,opt,name=fleet_set_aside,json=fleetSetAside,proto3,oneof"`
+}
+
 func (*Broadcast_FoldSwitch) isBroadcast_Body() {}
 
 func (*Broadcast_ClockAdjusted) isBroadcast_Body() {}
 
 func (*Broadcast_FleetVerdict) isBroadcast_Body() {}
+
+func (*Broadcast_FleetSetAside) isBroadcast_Body() {}
 
 // FoldSwitch makes the partition fold with another version from here on.
 type FoldSwitch struct {
@@ -666,11 +682,21 @@ func (x *ClockAdjusted) GetConfirmedBy() []string {
 
 // FleetVerdict says that many sites of a group are lost together, or no more.
 type FleetVerdict struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GroupKind     string                 `protobuf:"bytes,1,opt,name=group_kind,json=groupKind,proto3" json:"group_kind,omitempty"`
-	Group         string                 `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
-	Open          bool                   `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`
-	OpenedTickMs  int64                  `protobuf:"varint,4,opt,name=opened_tick_ms,json=openedTickMs,proto3" json:"opened_tick_ms,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	GroupKind    string                 `protobuf:"bytes,1,opt,name=group_kind,json=groupKind,proto3" json:"group_kind,omitempty"`
+	Group        string                 `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
+	Open         bool                   `protobuf:"varint,3,opt,name=open,proto3" json:"open,omitempty"`
+	OpenedTickMs int64                  `protobuf:"varint,4,opt,name=opened_tick_ms,json=openedTickMs,proto3" json:"opened_tick_ms,omitempty"`
+	// The detection that it is about, 16 bytes.
+	Detection []byte `protobuf:"bytes,5,opt,name=detection,proto3" json:"detection,omitempty"`
+	// The partition that holds the incident: that of the group's number.
+	GroupNumber uint64 `protobuf:"varint,6,opt,name=group_number,json=groupNumber,proto3" json:"group_number,omitempty"`
+	Partition   uint32 `protobuf:"varint,7,opt,name=partition,proto3" json:"partition,omitempty"`
+	// When it closed; 0 while open. Unix ms UTC.
+	ClosedTickMs int64 `protobuf:"varint,8,opt,name=closed_tick_ms,json=closedTickMs,proto3" json:"closed_tick_ms,omitempty"`
+	// Sites of the group lost at the time, and all of them.
+	Sites         uint64 `protobuf:"varint,9,opt,name=sites,proto3" json:"sites,omitempty"`
+	Of            uint64 `protobuf:"varint,10,opt,name=of,proto3" json:"of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -733,6 +759,110 @@ func (x *FleetVerdict) GetOpenedTickMs() int64 {
 	return 0
 }
 
+func (x *FleetVerdict) GetDetection() []byte {
+	if x != nil {
+		return x.Detection
+	}
+	return nil
+}
+
+func (x *FleetVerdict) GetGroupNumber() uint64 {
+	if x != nil {
+		return x.GroupNumber
+	}
+	return 0
+}
+
+func (x *FleetVerdict) GetPartition() uint32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *FleetVerdict) GetClosedTickMs() int64 {
+	if x != nil {
+		return x.ClosedTickMs
+	}
+	return 0
+}
+
+func (x *FleetVerdict) GetSites() uint64 {
+	if x != nil {
+		return x.Sites
+	}
+	return 0
+}
+
+func (x *FleetVerdict) GetOf() uint64 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+// FleetSetAside says that the fleet goes on without a partition that has reported
+// nothing for too long, or with it again.
+type FleetSetAside struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Partition     uint32                 `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
+	Back          bool                   `protobuf:"varint,2,opt,name=back,proto3" json:"back,omitempty"`
+	TickMs        int64                  `protobuf:"varint,3,opt,name=tick_ms,json=tickMs,proto3" json:"tick_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FleetSetAside) Reset() {
+	*x = FleetSetAside{}
+	mi := &file_vigie_v1_beat_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FleetSetAside) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FleetSetAside) ProtoMessage() {}
+
+func (x *FleetSetAside) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_beat_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FleetSetAside.ProtoReflect.Descriptor instead.
+func (*FleetSetAside) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_beat_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FleetSetAside) GetPartition() uint32 {
+	if x != nil {
+		return x.Partition
+	}
+	return 0
+}
+
+func (x *FleetSetAside) GetBack() bool {
+	if x != nil {
+		return x.Back
+	}
+	return false
+}
+
+func (x *FleetSetAside) GetTickMs() int64 {
+	if x != nil {
+		return x.TickMs
+	}
+	return 0
+}
+
 var File_vigie_v1_beat_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_beat_proto_rawDesc = "" +
@@ -768,7 +898,7 @@ const file_vigie_v1_beat_proto_rawDesc = "" +
 	"\x06Change\x12\x16\n" +
 	"\x12CHANGE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eCHANGE_STARTED\x10\x01\x12\x12\n" +
-	"\x0eCHANGE_STOPPED\x10\x02\"\x8c\x02\n" +
+	"\x0eCHANGE_STOPPED\x10\x02\"\xcf\x02\n" +
 	"\tBroadcast\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x13\n" +
@@ -776,7 +906,8 @@ const file_vigie_v1_beat_proto_rawDesc = "" +
 	"\vfold_switch\x18d \x01(\v2\x14.vigie.v1.FoldSwitchH\x00R\n" +
 	"foldSwitch\x12@\n" +
 	"\x0eclock_adjusted\x18e \x01(\v2\x17.vigie.v1.ClockAdjustedH\x00R\rclockAdjusted\x12=\n" +
-	"\rfleet_verdict\x18f \x01(\v2\x16.vigie.v1.FleetVerdictH\x00R\ffleetVerdictB\x06\n" +
+	"\rfleet_verdict\x18f \x01(\v2\x16.vigie.v1.FleetVerdictH\x00R\ffleetVerdict\x12A\n" +
+	"\x0ffleet_set_aside\x18g \x01(\v2\x17.vigie.v1.FleetSetAsideH\x00R\rfleetSetAsideB\x06\n" +
 	"\x04body\"/\n" +
 	"\n" +
 	"FoldSwitch\x12!\n" +
@@ -784,13 +915,24 @@ const file_vigie_v1_beat_proto_rawDesc = "" +
 	"\rClockAdjusted\x12(\n" +
 	"\x10new_watermark_ms\x18\x01 \x01(\x03R\x0enewWatermarkMs\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12!\n" +
-	"\fconfirmed_by\x18\x03 \x03(\tR\vconfirmedBy\"}\n" +
+	"\fconfirmed_by\x18\x03 \x03(\tR\vconfirmedBy\"\xa8\x02\n" +
 	"\fFleetVerdict\x12\x1d\n" +
 	"\n" +
 	"group_kind\x18\x01 \x01(\tR\tgroupKind\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n" +
 	"\x04open\x18\x03 \x01(\bR\x04open\x12$\n" +
-	"\x0eopened_tick_ms\x18\x04 \x01(\x03R\fopenedTickMs*Y\n" +
+	"\x0eopened_tick_ms\x18\x04 \x01(\x03R\fopenedTickMs\x12\x1c\n" +
+	"\tdetection\x18\x05 \x01(\fR\tdetection\x12!\n" +
+	"\fgroup_number\x18\x06 \x01(\x04R\vgroupNumber\x12\x1c\n" +
+	"\tpartition\x18\a \x01(\rR\tpartition\x12$\n" +
+	"\x0eclosed_tick_ms\x18\b \x01(\x03R\fclosedTickMs\x12\x14\n" +
+	"\x05sites\x18\t \x01(\x04R\x05sites\x12\x0e\n" +
+	"\x02of\x18\n" +
+	" \x01(\x04R\x02of\"Z\n" +
+	"\rFleetSetAside\x12\x1c\n" +
+	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x12\n" +
+	"\x04back\x18\x02 \x01(\bR\x04back\x12\x17\n" +
+	"\atick_ms\x18\x03 \x01(\x03R\x06tickMs*Y\n" +
 	"\n" +
 	"WriterKind\x12\x1b\n" +
 	"\x17WRITER_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -810,7 +952,7 @@ func file_vigie_v1_beat_proto_rawDescGZIP() []byte {
 }
 
 var file_vigie_v1_beat_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_vigie_v1_beat_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_vigie_v1_beat_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_vigie_v1_beat_proto_goTypes = []any{
 	(WriterKind)(0),          // 0: vigie.v1.WriterKind
 	(ReceiverLife_Change)(0), // 1: vigie.v1.ReceiverLife.Change
@@ -821,6 +963,7 @@ var file_vigie_v1_beat_proto_goTypes = []any{
 	(*FoldSwitch)(nil),       // 6: vigie.v1.FoldSwitch
 	(*ClockAdjusted)(nil),    // 7: vigie.v1.ClockAdjusted
 	(*FleetVerdict)(nil),     // 8: vigie.v1.FleetVerdict
+	(*FleetSetAside)(nil),    // 9: vigie.v1.FleetSetAside
 }
 var file_vigie_v1_beat_proto_depIdxs = []int32{
 	0, // 0: vigie.v1.Beat.kind:type_name -> vigie.v1.WriterKind
@@ -829,11 +972,12 @@ var file_vigie_v1_beat_proto_depIdxs = []int32{
 	6, // 3: vigie.v1.Broadcast.fold_switch:type_name -> vigie.v1.FoldSwitch
 	7, // 4: vigie.v1.Broadcast.clock_adjusted:type_name -> vigie.v1.ClockAdjusted
 	8, // 5: vigie.v1.Broadcast.fleet_verdict:type_name -> vigie.v1.FleetVerdict
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	9, // 6: vigie.v1.Broadcast.fleet_set_aside:type_name -> vigie.v1.FleetSetAside
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_beat_proto_init() }
@@ -845,6 +989,7 @@ func file_vigie_v1_beat_proto_init() {
 		(*Broadcast_FoldSwitch)(nil),
 		(*Broadcast_ClockAdjusted)(nil),
 		(*Broadcast_FleetVerdict)(nil),
+		(*Broadcast_FleetSetAside)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -852,7 +997,7 @@ func file_vigie_v1_beat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_beat_proto_rawDesc), len(file_vigie_v1_beat_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -66,6 +66,16 @@ const (
 	DetectionKind_DETECTION_KIND_TEST_MISSED                 DetectionKind = 39
 	DetectionKind_DETECTION_KIND_GUARD_LATE                  DetectionKind = 40
 	DetectionKind_DETECTION_KIND_ONBOARDING_STUCK            DetectionKind = 41
+	DetectionKind_DETECTION_KIND_MASS_COMMUNICATION_LOSS     DetectionKind = 42
+	DetectionKind_DETECTION_KIND_MASS_MAINS_LOSS             DetectionKind = 43
+	DetectionKind_DETECTION_KIND_GROUP_ALARM_STORM           DetectionKind = 44
+	DetectionKind_DETECTION_KIND_CLOSURE_WAVE                DetectionKind = 45
+	DetectionKind_DETECTION_KIND_ONBOARDING_SURGE            DetectionKind = 46
+	DetectionKind_DETECTION_KIND_CALL_SURGE                  DetectionKind = 47
+	DetectionKind_DETECTION_KIND_ALARM_FLOOD                 DetectionKind = 48
+	DetectionKind_DETECTION_KIND_OVERLOAD                    DetectionKind = 49
+	DetectionKind_DETECTION_KIND_UNDER_STAFFED_SHIFT         DetectionKind = 50
+	DetectionKind_DETECTION_KIND_STAFF_NEEDED                DetectionKind = 51
 	DetectionKind_DETECTION_KIND_COMMISSIONING_INCOMPLETE    DetectionKind = 60
 )
 
@@ -114,6 +124,16 @@ var (
 		39: "DETECTION_KIND_TEST_MISSED",
 		40: "DETECTION_KIND_GUARD_LATE",
 		41: "DETECTION_KIND_ONBOARDING_STUCK",
+		42: "DETECTION_KIND_MASS_COMMUNICATION_LOSS",
+		43: "DETECTION_KIND_MASS_MAINS_LOSS",
+		44: "DETECTION_KIND_GROUP_ALARM_STORM",
+		45: "DETECTION_KIND_CLOSURE_WAVE",
+		46: "DETECTION_KIND_ONBOARDING_SURGE",
+		47: "DETECTION_KIND_CALL_SURGE",
+		48: "DETECTION_KIND_ALARM_FLOOD",
+		49: "DETECTION_KIND_OVERLOAD",
+		50: "DETECTION_KIND_UNDER_STAFFED_SHIFT",
+		51: "DETECTION_KIND_STAFF_NEEDED",
 		60: "DETECTION_KIND_COMMISSIONING_INCOMPLETE",
 	}
 	DetectionKind_value = map[string]int32{
@@ -159,6 +179,16 @@ var (
 		"DETECTION_KIND_TEST_MISSED":                 39,
 		"DETECTION_KIND_GUARD_LATE":                  40,
 		"DETECTION_KIND_ONBOARDING_STUCK":            41,
+		"DETECTION_KIND_MASS_COMMUNICATION_LOSS":     42,
+		"DETECTION_KIND_MASS_MAINS_LOSS":             43,
+		"DETECTION_KIND_GROUP_ALARM_STORM":           44,
+		"DETECTION_KIND_CLOSURE_WAVE":                45,
+		"DETECTION_KIND_ONBOARDING_SURGE":            46,
+		"DETECTION_KIND_CALL_SURGE":                  47,
+		"DETECTION_KIND_ALARM_FLOOD":                 48,
+		"DETECTION_KIND_OVERLOAD":                    49,
+		"DETECTION_KIND_UNDER_STAFFED_SHIFT":         50,
+		"DETECTION_KIND_STAFF_NEEDED":                51,
 		"DETECTION_KIND_COMMISSIONING_INCOMPLETE":    60,
 	}
 )
@@ -278,7 +308,17 @@ type Detection struct {
 	// What else it is about, in kebab case: what is missing, what came before it.
 	Facts []string `protobuf:"bytes,20,rep,name=facts,proto3" json:"facts,omitempty"`
 	// Until when it must be dealt with, or holds; 0 when nothing says so. Unix ms UTC.
-	UntilMs       int64 `protobuf:"varint,21,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	UntilMs int64 `protobuf:"varint,21,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	// Of the fleet: the group (carrier, region, …; for an alarm flood the person).
+	GroupKind string `protobuf:"bytes,22,opt,name=group_kind,json=groupKind,proto3" json:"group_kind,omitempty"`
+	Group     string `protobuf:"bytes,23,opt,name=group,proto3" json:"group,omitempty"`
+	// How many sites (alarms, calls, people) it is about, and of how many.
+	Count uint64 `protobuf:"varint,24,opt,name=count,proto3" json:"count,omitempty"`
+	Of    uint64 `protobuf:"varint,25,opt,name=of,proto3" json:"of,omitempty"`
+	// Its own rate in such a window, in thousandths.
+	UsualMilli uint64 `protobuf:"varint,26,opt,name=usual_milli,json=usualMilli,proto3" json:"usual_milli,omitempty"`
+	// Sites for a guard round, those of high risk first; at most 256.
+	Exposed       []uint64 `protobuf:"varint,27,rep,packed,name=exposed,proto3" json:"exposed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -460,11 +500,53 @@ func (x *Detection) GetUntilMs() int64 {
 	return 0
 }
 
+func (x *Detection) GetGroupKind() string {
+	if x != nil {
+		return x.GroupKind
+	}
+	return ""
+}
+
+func (x *Detection) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Detection) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Detection) GetOf() uint64 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+func (x *Detection) GetUsualMilli() uint64 {
+	if x != nil {
+		return x.UsualMilli
+	}
+	return 0
+}
+
+func (x *Detection) GetExposed() []uint64 {
+	if x != nil {
+		return x.Exposed
+	}
+	return nil
+}
+
 var File_vigie_v1_detection_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\n" +
-	"\x18vigie/v1/detection.proto\x12\bvigie.v1\"\xfe\x04\n" +
+	"\x18vigie/v1/detection.proto\x12\bvigie.v1\"\x94\x06\n" +
 	"\tDetection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x12+\n" +
@@ -490,7 +572,15 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\bincident\x18\x12 \x01(\tR\bincident\x12!\n" +
 	"\fclose_reason\x18\x13 \x01(\tR\vcloseReason\x12\x14\n" +
 	"\x05facts\x18\x14 \x03(\tR\x05facts\x12\x19\n" +
-	"\buntil_ms\x18\x15 \x01(\x03R\auntilMs*\xc9\f\n" +
+	"\buntil_ms\x18\x15 \x01(\x03R\auntilMs\x12\x1d\n" +
+	"\n" +
+	"group_kind\x18\x16 \x01(\tR\tgroupKind\x12\x14\n" +
+	"\x05group\x18\x17 \x01(\tR\x05group\x12\x14\n" +
+	"\x05count\x18\x18 \x01(\x04R\x05count\x12\x0e\n" +
+	"\x02of\x18\x19 \x01(\x04R\x02of\x12\x1f\n" +
+	"\vusual_milli\x18\x1a \x01(\x04R\n" +
+	"usualMilli\x12\x18\n" +
+	"\aexposed\x18\x1b \x03(\x04R\aexposed*\xaa\x0f\n" +
 	"\rDetectionKind\x12\x1e\n" +
 	"\x1aDETECTION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18DETECTION_KIND_PATH_LATE\x10\x01\x12\x1c\n" +
@@ -534,7 +624,17 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\x1eDETECTION_KIND_TEST_INCOMPLETE\x10&\x12\x1e\n" +
 	"\x1aDETECTION_KIND_TEST_MISSED\x10'\x12\x1d\n" +
 	"\x19DETECTION_KIND_GUARD_LATE\x10(\x12#\n" +
-	"\x1fDETECTION_KIND_ONBOARDING_STUCK\x10)\x12+\n" +
+	"\x1fDETECTION_KIND_ONBOARDING_STUCK\x10)\x12*\n" +
+	"&DETECTION_KIND_MASS_COMMUNICATION_LOSS\x10*\x12\"\n" +
+	"\x1eDETECTION_KIND_MASS_MAINS_LOSS\x10+\x12$\n" +
+	" DETECTION_KIND_GROUP_ALARM_STORM\x10,\x12\x1f\n" +
+	"\x1bDETECTION_KIND_CLOSURE_WAVE\x10-\x12#\n" +
+	"\x1fDETECTION_KIND_ONBOARDING_SURGE\x10.\x12\x1d\n" +
+	"\x19DETECTION_KIND_CALL_SURGE\x10/\x12\x1e\n" +
+	"\x1aDETECTION_KIND_ALARM_FLOOD\x100\x12\x1b\n" +
+	"\x17DETECTION_KIND_OVERLOAD\x101\x12&\n" +
+	"\"DETECTION_KIND_UNDER_STAFFED_SHIFT\x102\x12\x1f\n" +
+	"\x1bDETECTION_KIND_STAFF_NEEDED\x103\x12+\n" +
 	"'DETECTION_KIND_COMMISSIONING_INCOMPLETE\x10<*\x8b\x01\n" +
 	"\x0fDetectionStatus\x12 \n" +
 	"\x1cDETECTION_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n" +

@@ -367,6 +367,8 @@ type PathDeclared struct {
 	IntervalMs int64 `protobuf:"varint,3,opt,name=interval_ms,json=intervalMs,proto3" json:"interval_ms,omitempty"`
 	// Receiver group on whose supervision clock the deadline runs.
 	ReceiverGroup string `protobuf:"bytes,4,opt,name=receiver_group,json=receiverGroup,proto3" json:"receiver_group,omitempty"`
+	// Who carries it; "": the carrier of the site.
+	Carrier       string `protobuf:"bytes,5,opt,name=carrier,proto3" json:"carrier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -425,6 +427,13 @@ func (x *PathDeclared) GetIntervalMs() int64 {
 func (x *PathDeclared) GetReceiverGroup() string {
 	if x != nil {
 		return x.ReceiverGroup
+	}
+	return ""
+}
+
+func (x *PathDeclared) GetCarrier() string {
+	if x != nil {
+		return x.Carrier
 	}
 	return ""
 }
@@ -1489,13 +1498,14 @@ const file_vigie_v1_event_site_proto_rawDesc = "" +
 	"panelModel\x12\x18\n" +
 	"\acarrier\x18\v \x01(\tR\acarrier\x12\x16\n" +
 	"\x06region\x18\f \x01(\tR\x06region\x12$\n" +
-	"\x0ecyclic_test_ms\x18\r \x01(\x03R\fcyclicTestMs\"~\n" +
+	"\x0ecyclic_test_ms\x18\r \x01(\x03R\fcyclicTestMs\"\x98\x01\n" +
 	"\fPathDeclared\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\rR\x04path\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1f\n" +
 	"\vinterval_ms\x18\x03 \x01(\x03R\n" +
 	"intervalMs\x12%\n" +
-	"\x0ereceiver_group\x18\x04 \x01(\tR\rreceiverGroup\"\xa7\x01\n" +
+	"\x0ereceiver_group\x18\x04 \x01(\tR\rreceiverGroup\x12\x18\n" +
+	"\acarrier\x18\x05 \x01(\tR\acarrier\"\xa7\x01\n" +
 	"\fZoneDeclared\x12\x12\n" +
 	"\x04zone\x18\x01 \x01(\tR\x04zone\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x12\x12\n" +

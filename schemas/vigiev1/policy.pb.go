@@ -122,9 +122,12 @@ type ClassPolicy struct {
 	Handling           *HandlingPolicy     `protobuf:"bytes,13,opt,name=handling,proto3" json:"handling,omitempty"`
 	Tests              *TestPolicy         `protobuf:"bytes,14,opt,name=tests,proto3" json:"tests,omitempty"`
 	Onboarding         *OnboardingPolicy   `protobuf:"bytes,15,opt,name=onboarding,proto3" json:"onboarding,omitempty"`
-	Contact            *ContactPolicy      `protobuf:"bytes,40,opt,name=contact,proto3" json:"contact,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// hold_back_ms, given_back_ms and trouble_window_ms hold by class; the rest is
+	// that of the class "" for the fleet.
+	Fleet         *FleetPolicy   `protobuf:"bytes,16,opt,name=fleet,proto3" json:"fleet,omitempty"`
+	Contact       *ContactPolicy `protobuf:"bytes,40,opt,name=contact,proto3" json:"contact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClassPolicy) Reset() {
@@ -258,6 +261,13 @@ func (x *ClassPolicy) GetTests() *TestPolicy {
 func (x *ClassPolicy) GetOnboarding() *OnboardingPolicy {
 	if x != nil {
 		return x.Onboarding
+	}
+	return nil
+}
+
+func (x *ClassPolicy) GetFleet() *FleetPolicy {
+	if x != nil {
+		return x.Fleet
 	}
 	return nil
 }
@@ -1363,6 +1373,291 @@ func (x *ContactPolicy) GetAnswerSharePercent() uint32 {
 	return 0
 }
 
+// FleetPolicy is what is judged over many sites.
+type FleetPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An incident of a lost communication waits this long for a verdict, ms; below 0
+	// none does.
+	HoldBackMs int64 `protobuf:"varint,1,opt,name=hold_back_ms,json=holdBackMs,proto3" json:"hold_back_ms,omitempty"`
+	// A site still lost is given back one interval and this after the mass ended, ms.
+	GivenBackMs int64 `protobuf:"varint,2,opt,name=given_back_ms,json=givenBackMs,proto3" json:"given_back_ms,omitempty"`
+	// What came this long before its loss keeps a site out of a mass, ms.
+	TroubleWindowMs int64       `protobuf:"varint,3,opt,name=trouble_window_ms,json=troubleWindowMs,proto3" json:"trouble_window_ms,omitempty"`
+	Communication   *FleetSurge `protobuf:"bytes,4,opt,name=communication,proto3" json:"communication,omitempty"`
+	Mains           *FleetSurge `protobuf:"bytes,5,opt,name=mains,proto3" json:"mains,omitempty"`
+	Alarms          *FleetSurge `protobuf:"bytes,6,opt,name=alarms,proto3" json:"alarms,omitempty"`
+	Closures        *FleetSurge `protobuf:"bytes,7,opt,name=closures,proto3" json:"closures,omitempty"`
+	Onboarding      *FleetSurge `protobuf:"bytes,8,opt,name=onboarding,proto3" json:"onboarding,omitempty"`
+	Calls           *FleetSurge `protobuf:"bytes,9,opt,name=calls,proto3" json:"calls,omitempty"`
+	// Fewer present than this is told at once.
+	Operators uint32 `protobuf:"varint,10,opt,name=operators,proto3" json:"operators,omitempty"`
+	// Busy for more than this, percent, over the window, ms: an overload.
+	OccupancyPercent  uint32 `protobuf:"varint,11,opt,name=occupancy_percent,json=occupancyPercent,proto3" json:"occupancy_percent,omitempty"`
+	OccupancyWindowMs int64  `protobuf:"varint,12,opt,name=occupancy_window_ms,json=occupancyWindowMs,proto3" json:"occupancy_window_ms,omitempty"`
+	// More alarms claimed by one person within the window, ms: a flood.
+	FloodAlarms   uint32 `protobuf:"varint,13,opt,name=flood_alarms,json=floodAlarms,proto3" json:"flood_alarms,omitempty"`
+	FloodWindowMs int64  `protobuf:"varint,14,opt,name=flood_window_ms,json=floodWindowMs,proto3" json:"flood_window_ms,omitempty"`
+	// What an alarm and a call take, and how long a caller waits, ms.
+	AlarmHandlingMs int64 `protobuf:"varint,15,opt,name=alarm_handling_ms,json=alarmHandlingMs,proto3" json:"alarm_handling_ms,omitempty"`
+	CallHandlingMs  int64 `protobuf:"varint,16,opt,name=call_handling_ms,json=callHandlingMs,proto3" json:"call_handling_ms,omitempty"`
+	PatienceMs      int64 `protobuf:"varint,17,opt,name=patience_ms,json=patienceMs,proto3" json:"patience_ms,omitempty"`
+	// Share of alarms and of calls to be answered in time, percent, and the time, ms.
+	AlarmSharePercent uint32 `protobuf:"varint,18,opt,name=alarm_share_percent,json=alarmSharePercent,proto3" json:"alarm_share_percent,omitempty"`
+	AlarmWithinMs     int64  `protobuf:"varint,19,opt,name=alarm_within_ms,json=alarmWithinMs,proto3" json:"alarm_within_ms,omitempty"`
+	CallSharePercent  uint32 `protobuf:"varint,20,opt,name=call_share_percent,json=callSharePercent,proto3" json:"call_share_percent,omitempty"`
+	CallWithinMs      int64  `protobuf:"varint,21,opt,name=call_within_ms,json=callWithinMs,proto3" json:"call_within_ms,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *FleetPolicy) Reset() {
+	*x = FleetPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FleetPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FleetPolicy) ProtoMessage() {}
+
+func (x *FleetPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FleetPolicy.ProtoReflect.Descriptor instead.
+func (*FleetPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *FleetPolicy) GetHoldBackMs() int64 {
+	if x != nil {
+		return x.HoldBackMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetGivenBackMs() int64 {
+	if x != nil {
+		return x.GivenBackMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetTroubleWindowMs() int64 {
+	if x != nil {
+		return x.TroubleWindowMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetCommunication() *FleetSurge {
+	if x != nil {
+		return x.Communication
+	}
+	return nil
+}
+
+func (x *FleetPolicy) GetMains() *FleetSurge {
+	if x != nil {
+		return x.Mains
+	}
+	return nil
+}
+
+func (x *FleetPolicy) GetAlarms() *FleetSurge {
+	if x != nil {
+		return x.Alarms
+	}
+	return nil
+}
+
+func (x *FleetPolicy) GetClosures() *FleetSurge {
+	if x != nil {
+		return x.Closures
+	}
+	return nil
+}
+
+func (x *FleetPolicy) GetOnboarding() *FleetSurge {
+	if x != nil {
+		return x.Onboarding
+	}
+	return nil
+}
+
+func (x *FleetPolicy) GetCalls() *FleetSurge {
+	if x != nil {
+		return x.Calls
+	}
+	return nil
+}
+
+func (x *FleetPolicy) GetOperators() uint32 {
+	if x != nil {
+		return x.Operators
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetOccupancyPercent() uint32 {
+	if x != nil {
+		return x.OccupancyPercent
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetOccupancyWindowMs() int64 {
+	if x != nil {
+		return x.OccupancyWindowMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetFloodAlarms() uint32 {
+	if x != nil {
+		return x.FloodAlarms
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetFloodWindowMs() int64 {
+	if x != nil {
+		return x.FloodWindowMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetAlarmHandlingMs() int64 {
+	if x != nil {
+		return x.AlarmHandlingMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetCallHandlingMs() int64 {
+	if x != nil {
+		return x.CallHandlingMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetPatienceMs() int64 {
+	if x != nil {
+		return x.PatienceMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetAlarmSharePercent() uint32 {
+	if x != nil {
+		return x.AlarmSharePercent
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetAlarmWithinMs() int64 {
+	if x != nil {
+		return x.AlarmWithinMs
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetCallSharePercent() uint32 {
+	if x != nil {
+		return x.CallSharePercent
+	}
+	return 0
+}
+
+func (x *FleetPolicy) GetCallWithinMs() int64 {
+	if x != nil {
+		return x.CallWithinMs
+	}
+	return 0
+}
+
+// FleetSurge opens when within window_ms at least least, and at least
+// share_permille thousandths of the group, and at least factor times the group's
+// own rate came.
+type FleetSurge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Least         uint32                 `protobuf:"varint,1,opt,name=least,proto3" json:"least,omitempty"`
+	SharePermille uint32                 `protobuf:"varint,2,opt,name=share_permille,json=sharePermille,proto3" json:"share_permille,omitempty"`
+	Factor        uint32                 `protobuf:"varint,3,opt,name=factor,proto3" json:"factor,omitempty"`
+	WindowMs      int64                  `protobuf:"varint,4,opt,name=window_ms,json=windowMs,proto3" json:"window_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FleetSurge) Reset() {
+	*x = FleetSurge{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FleetSurge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FleetSurge) ProtoMessage() {}
+
+func (x *FleetSurge) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FleetSurge.ProtoReflect.Descriptor instead.
+func (*FleetSurge) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *FleetSurge) GetLeast() uint32 {
+	if x != nil {
+		return x.Least
+	}
+	return 0
+}
+
+func (x *FleetSurge) GetSharePermille() uint32 {
+	if x != nil {
+		return x.SharePermille
+	}
+	return 0
+}
+
+func (x *FleetSurge) GetFactor() uint32 {
+	if x != nil {
+		return x.Factor
+	}
+	return 0
+}
+
+func (x *FleetSurge) GetWindowMs() int64 {
+	if x != nil {
+		return x.WindowMs
+	}
+	return 0
+}
+
 var File_vigie_v1_policy_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_policy_proto_rawDesc = "" +
@@ -1373,7 +1668,7 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\fcontent_hash\x18\x02 \x01(\fR\vcontentHash\x12\x13\n" +
 	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06author\x18\x04 \x01(\tR\x06author\x12/\n" +
-	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\xbb\x06\n" +
+	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\xe8\x06\n" +
 	"\vClassPolicy\x12\x1d\n" +
 	"\n" +
 	"site_class\x18\x01 \x01(\tR\tsiteClass\x12=\n" +
@@ -1393,7 +1688,8 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\x05tests\x18\x0e \x01(\v2\x14.vigie.v1.TestPolicyR\x05tests\x12:\n" +
 	"\n" +
 	"onboarding\x18\x0f \x01(\v2\x1a.vigie.v1.OnboardingPolicyR\n" +
-	"onboarding\x121\n" +
+	"onboarding\x12+\n" +
+	"\x05fleet\x18\x10 \x01(\v2\x15.vigie.v1.FleetPolicyR\x05fleet\x121\n" +
 	"\acontact\x18( \x01(\v2\x17.vigie.v1.ContactPolicyR\acontact\"\xd4\x02\n" +
 	"\x11SupervisionPolicy\x12.\n" +
 	"\x13default_interval_ms\x18\x01 \x01(\x03R\x11defaultIntervalMs\x12\x19\n" +
@@ -1494,7 +1790,40 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\ttested_ms\x18\x04 \x01(\x03R\btestedMs\"k\n" +
 	"\rContactPolicy\x12(\n" +
 	"\x10answer_within_ms\x18\x01 \x01(\x03R\x0eanswerWithinMs\x120\n" +
-	"\x14answer_share_percent\x18\x02 \x01(\rR\x12answerSharePercentB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
+	"\x14answer_share_percent\x18\x02 \x01(\rR\x12answerSharePercent\"\x92\a\n" +
+	"\vFleetPolicy\x12 \n" +
+	"\fhold_back_ms\x18\x01 \x01(\x03R\n" +
+	"holdBackMs\x12\"\n" +
+	"\rgiven_back_ms\x18\x02 \x01(\x03R\vgivenBackMs\x12*\n" +
+	"\x11trouble_window_ms\x18\x03 \x01(\x03R\x0ftroubleWindowMs\x12:\n" +
+	"\rcommunication\x18\x04 \x01(\v2\x14.vigie.v1.FleetSurgeR\rcommunication\x12*\n" +
+	"\x05mains\x18\x05 \x01(\v2\x14.vigie.v1.FleetSurgeR\x05mains\x12,\n" +
+	"\x06alarms\x18\x06 \x01(\v2\x14.vigie.v1.FleetSurgeR\x06alarms\x120\n" +
+	"\bclosures\x18\a \x01(\v2\x14.vigie.v1.FleetSurgeR\bclosures\x124\n" +
+	"\n" +
+	"onboarding\x18\b \x01(\v2\x14.vigie.v1.FleetSurgeR\n" +
+	"onboarding\x12*\n" +
+	"\x05calls\x18\t \x01(\v2\x14.vigie.v1.FleetSurgeR\x05calls\x12\x1c\n" +
+	"\toperators\x18\n" +
+	" \x01(\rR\toperators\x12+\n" +
+	"\x11occupancy_percent\x18\v \x01(\rR\x10occupancyPercent\x12.\n" +
+	"\x13occupancy_window_ms\x18\f \x01(\x03R\x11occupancyWindowMs\x12!\n" +
+	"\fflood_alarms\x18\r \x01(\rR\vfloodAlarms\x12&\n" +
+	"\x0fflood_window_ms\x18\x0e \x01(\x03R\rfloodWindowMs\x12*\n" +
+	"\x11alarm_handling_ms\x18\x0f \x01(\x03R\x0falarmHandlingMs\x12(\n" +
+	"\x10call_handling_ms\x18\x10 \x01(\x03R\x0ecallHandlingMs\x12\x1f\n" +
+	"\vpatience_ms\x18\x11 \x01(\x03R\n" +
+	"patienceMs\x12.\n" +
+	"\x13alarm_share_percent\x18\x12 \x01(\rR\x11alarmSharePercent\x12&\n" +
+	"\x0falarm_within_ms\x18\x13 \x01(\x03R\ralarmWithinMs\x12,\n" +
+	"\x12call_share_percent\x18\x14 \x01(\rR\x10callSharePercent\x12$\n" +
+	"\x0ecall_within_ms\x18\x15 \x01(\x03R\fcallWithinMs\"~\n" +
+	"\n" +
+	"FleetSurge\x12\x14\n" +
+	"\x05least\x18\x01 \x01(\rR\x05least\x12%\n" +
+	"\x0eshare_permille\x18\x02 \x01(\rR\rsharePermille\x12\x16\n" +
+	"\x06factor\x18\x03 \x01(\rR\x06factor\x12\x1b\n" +
+	"\twindow_ms\x18\x04 \x01(\x03R\bwindowMsB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
 
 var (
 	file_vigie_v1_policy_proto_rawDescOnce sync.Once
@@ -1508,7 +1837,7 @@ func file_vigie_v1_policy_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_policy_proto_rawDescData
 }
 
-var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_vigie_v1_policy_proto_goTypes = []any{
 	(*Policy)(nil),             // 0: vigie.v1.Policy
 	(*ClassPolicy)(nil),        // 1: vigie.v1.ClassPolicy
@@ -1526,6 +1855,8 @@ var file_vigie_v1_policy_proto_goTypes = []any{
 	(*AnswerPolicy)(nil),       // 13: vigie.v1.AnswerPolicy
 	(*OnboardingPolicy)(nil),   // 14: vigie.v1.OnboardingPolicy
 	(*ContactPolicy)(nil),      // 15: vigie.v1.ContactPolicy
+	(*FleetPolicy)(nil),        // 16: vigie.v1.FleetPolicy
+	(*FleetSurge)(nil),         // 17: vigie.v1.FleetSurge
 }
 var file_vigie_v1_policy_proto_depIdxs = []int32{
 	1,  // 0: vigie.v1.Policy.classes:type_name -> vigie.v1.ClassPolicy
@@ -1542,12 +1873,19 @@ var file_vigie_v1_policy_proto_depIdxs = []int32{
 	11, // 11: vigie.v1.ClassPolicy.handling:type_name -> vigie.v1.HandlingPolicy
 	12, // 12: vigie.v1.ClassPolicy.tests:type_name -> vigie.v1.TestPolicy
 	14, // 13: vigie.v1.ClassPolicy.onboarding:type_name -> vigie.v1.OnboardingPolicy
-	15, // 14: vigie.v1.ClassPolicy.contact:type_name -> vigie.v1.ContactPolicy
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	16, // 14: vigie.v1.ClassPolicy.fleet:type_name -> vigie.v1.FleetPolicy
+	15, // 15: vigie.v1.ClassPolicy.contact:type_name -> vigie.v1.ContactPolicy
+	17, // 16: vigie.v1.FleetPolicy.communication:type_name -> vigie.v1.FleetSurge
+	17, // 17: vigie.v1.FleetPolicy.mains:type_name -> vigie.v1.FleetSurge
+	17, // 18: vigie.v1.FleetPolicy.alarms:type_name -> vigie.v1.FleetSurge
+	17, // 19: vigie.v1.FleetPolicy.closures:type_name -> vigie.v1.FleetSurge
+	17, // 20: vigie.v1.FleetPolicy.onboarding:type_name -> vigie.v1.FleetSurge
+	17, // 21: vigie.v1.FleetPolicy.calls:type_name -> vigie.v1.FleetSurge
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_policy_proto_init() }
@@ -1561,7 +1899,7 @@ func file_vigie_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_policy_proto_rawDesc), len(file_vigie_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

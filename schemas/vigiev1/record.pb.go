@@ -21,7 +21,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// LogRecord is the value of every record on vigie.events.
+// LogRecord is the value of every record on vigie.events, and on vigie.fleet.
 type LogRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Record:
@@ -31,6 +31,7 @@ type LogRecord struct {
 	//	*LogRecord_Policy
 	//	*LogRecord_ReceiverLife
 	//	*LogRecord_Broadcast
+	//	*LogRecord_FleetTick
 	Record isLogRecord_Record `protobuf_oneof:"record"`
 	// Version of this envelope, 1 today (0 reads as 1). A reader that meets a
 	// newer version stops the partition: it cannot know what it would miss.
@@ -121,6 +122,15 @@ func (x *LogRecord) GetBroadcast() *Broadcast {
 	return nil
 }
 
+func (x *LogRecord) GetFleetTick() *FleetTick {
+	if x != nil {
+		if x, ok := x.Record.(*LogRecord_FleetTick); ok {
+			return x.FleetTick
+		}
+	}
+	return nil
+}
+
 func (x *LogRecord) GetVersion() uint32 {
 	if x != nil {
 		return x.Version
@@ -152,6 +162,11 @@ type LogRecord_Broadcast struct {
 	Broadcast *Broadcast `protobuf:"bytes,5,opt,name=broadcast,proto3,oneof"`
 }
 
+type LogRecord_FleetTick struct {
+	// On vigie.fleet alone.
+	FleetTick *FleetTick `protobuf:"bytes,6,opt,name=fleet_tick,json=fleetTick,proto3,oneof"`
+}
+
 func (*LogRecord_Event) isLogRecord_Record() {}
 
 func (*LogRecord_Beat) isLogRecord_Record() {}
@@ -162,17 +177,21 @@ func (*LogRecord_ReceiverLife) isLogRecord_Record() {}
 
 func (*LogRecord_Broadcast) isLogRecord_Record() {}
 
+func (*LogRecord_FleetTick) isLogRecord_Record() {}
+
 var File_vigie_v1_record_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x15vigie/v1/record.proto\x12\bvigie.v1\x1a\x13vigie/v1/beat.proto\x1a\x14vigie/v1/event.proto\x1a\x15vigie/v1/policy.proto\"\x9e\x02\n" +
+	"\x15vigie/v1/record.proto\x12\bvigie.v1\x1a\x13vigie/v1/beat.proto\x1a\x14vigie/v1/event.proto\x1a\x14vigie/v1/fleet.proto\x1a\x15vigie/v1/policy.proto\"\xd4\x02\n" +
 	"\tLogRecord\x12'\n" +
 	"\x05event\x18\x01 \x01(\v2\x0f.vigie.v1.EventH\x00R\x05event\x12$\n" +
 	"\x04beat\x18\x02 \x01(\v2\x0e.vigie.v1.BeatH\x00R\x04beat\x12*\n" +
 	"\x06policy\x18\x03 \x01(\v2\x10.vigie.v1.PolicyH\x00R\x06policy\x12=\n" +
 	"\rreceiver_life\x18\x04 \x01(\v2\x16.vigie.v1.ReceiverLifeH\x00R\freceiverLife\x123\n" +
-	"\tbroadcast\x18\x05 \x01(\v2\x13.vigie.v1.BroadcastH\x00R\tbroadcast\x12\x18\n" +
+	"\tbroadcast\x18\x05 \x01(\v2\x13.vigie.v1.BroadcastH\x00R\tbroadcast\x124\n" +
+	"\n" +
+	"fleet_tick\x18\x06 \x01(\v2\x13.vigie.v1.FleetTickH\x00R\tfleetTick\x12\x18\n" +
 	"\aversion\x18\x0f \x01(\rR\aversionB\b\n" +
 	"\x06recordB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
 
@@ -196,6 +215,7 @@ var file_vigie_v1_record_proto_goTypes = []any{
 	(*Policy)(nil),       // 3: vigie.v1.Policy
 	(*ReceiverLife)(nil), // 4: vigie.v1.ReceiverLife
 	(*Broadcast)(nil),    // 5: vigie.v1.Broadcast
+	(*FleetTick)(nil),    // 6: vigie.v1.FleetTick
 }
 var file_vigie_v1_record_proto_depIdxs = []int32{
 	1, // 0: vigie.v1.LogRecord.event:type_name -> vigie.v1.Event
@@ -203,11 +223,12 @@ var file_vigie_v1_record_proto_depIdxs = []int32{
 	3, // 2: vigie.v1.LogRecord.policy:type_name -> vigie.v1.Policy
 	4, // 3: vigie.v1.LogRecord.receiver_life:type_name -> vigie.v1.ReceiverLife
 	5, // 4: vigie.v1.LogRecord.broadcast:type_name -> vigie.v1.Broadcast
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	6, // 5: vigie.v1.LogRecord.fleet_tick:type_name -> vigie.v1.FleetTick
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_record_proto_init() }
@@ -217,6 +238,7 @@ func file_vigie_v1_record_proto_init() {
 	}
 	file_vigie_v1_beat_proto_init()
 	file_vigie_v1_event_proto_init()
+	file_vigie_v1_fleet_proto_init()
 	file_vigie_v1_policy_proto_init()
 	file_vigie_v1_record_proto_msgTypes[0].OneofWrappers = []any{
 		(*LogRecord_Event)(nil),
@@ -224,6 +246,7 @@ func file_vigie_v1_record_proto_init() {
 		(*LogRecord_Policy)(nil),
 		(*LogRecord_ReceiverLife)(nil),
 		(*LogRecord_Broadcast)(nil),
+		(*LogRecord_FleetTick)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -89,8 +89,18 @@ func (w *work) decide(ev *vigiev1.Event) decided {
 		return w.setContacts(b.ContactsSet)
 	case *vigiev1.Event_TestModeSet:
 		return w.setTest(ev, b.TestModeSet)
+	case *vigiev1.Event_ShiftStarted:
+		w.present(ev, true)
+	case *vigiev1.Event_ShiftEnded:
+		w.present(ev, false)
+	case *vigiev1.Event_BreakTaken:
+		w.present(ev, b.BreakTaken.GetEnded())
 	case *vigiev1.Event_CallStep:
-		return w.stepCall(ev, b.CallStep)
+		d := w.stepCall(ev, b.CallStep)
+		if d.status == vigiev1.OutcomeStatus_OUTCOME_STATUS_ACCEPTED {
+			w.happenings = append(w.happenings, happening{what: happenedCall, step: b.CallStep.GetStep()})
+		}
+		return d
 	case *vigiev1.Event_PolicyProposed:
 		return w.proposePolicy(b.PolicyProposed.GetPolicy())
 	}
@@ -98,6 +108,15 @@ func (w *work) decide(ev *vigiev1.Event) decided {
 		return w.actOnIncident(ev)
 	}
 	return accepted("")
+}
+
+// present tells who is there to the fleet.
+func (w *work) present(ev *vigiev1.Event, there bool) {
+	h := happening{what: happenedAway, user: clip(ev.GetSource().GetUser().GetUser())}
+	if there {
+		h.what = happenedPresent
+	}
+	w.happenings = append(w.happenings, h)
 }
 
 // proposePolicy gives a policy its version in log order, or refuses it; the desk

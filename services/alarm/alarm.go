@@ -22,7 +22,7 @@ import (
 
 // FoldVersion names the rules of this package, its time-zone data and its output
 // encoding together. It rises when any of them changes what a history gives.
-const FoldVersion uint32 = 5
+const FoldVersion uint32 = 6
 
 // Env is what the fold may see and do while it folds one record.
 type Env interface {
@@ -67,6 +67,7 @@ type Fold struct {
 
 	groups    names
 	classes   names
+	carriers  names
 	receivers map[string]uint16
 
 	figures []figures
@@ -78,6 +79,10 @@ type Fold struct {
 	failure        string
 	zones          zoneCache
 	work           work
+	tally          tally
+	masses         []mass
+	// was and is are memberships being compared.
+	was, is []membership
 	// restoring is the format of the snapshot being read.
 	restoring uint32
 }
@@ -89,6 +94,8 @@ func NewFold() *Fold {
 		sites:     newSiteTable(),
 		groups:    newNames(maxGroups),
 		classes:   newNames(maxClasses),
+		carriers:  newNames(maxCarriers),
+		tally:     newTally(),
 		receivers: map[string]uint16{},
 	}
 	f.policy.classes = DefaultPolicy().GetClasses()
@@ -132,6 +139,7 @@ func (f *Fold) Apply(env Env, partition int32, offset int64, rec *vigiev1.LogRec
 	switch r := rec.GetRecord().(type) {
 	case *vigiev1.LogRecord_Beat:
 		f.applyBeat(env, r.Beat)
+		f.tick(env, partition)
 	case *vigiev1.LogRecord_Event:
 		if r.Event != nil {
 			f.applyEvent(env, r.Event)
@@ -141,7 +149,7 @@ func (f *Fold) Apply(env Env, partition int32, offset int64, rec *vigiev1.LogRec
 	case *vigiev1.LogRecord_ReceiverLife:
 		f.learnReceiver(env, r.ReceiverLife.GetReceiver(), r.ReceiverLife.GetGroup())
 	case *vigiev1.LogRecord_Broadcast:
-		f.broadcast = max(f.broadcast, r.Broadcast.GetVersion())
+		f.hear(env, partition, r.Broadcast)
 	}
 }
 

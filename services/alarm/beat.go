@@ -72,6 +72,11 @@ func (f *Fold) adopt(env Env, s *site, p *path, group uint16) {
 	if p.group != 0 || p.status != pathOK {
 		return
 	}
+	before := *s
+	if s.cold != nil {
+		before.cold = s.cold.clone()
+	}
+	defer f.moved(&before, s)
 	p.group = group
 	p.heardS = env.SAt(f.groups.name(group), p.heardAt)
 	p.due = f.deadline(s, p)

@@ -99,6 +99,7 @@ func (w *work) closureDetected(t civil) {
 // closureBegan: from now on only "late to open" is silent, and what makes a
 // closure dangerous is watched.
 func (w *work) closureBegan() {
+	w.happened(happenedClosure)
 	w.cancelAbsence(timerLateToOpen)
 	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedClosure)
 	w.watchProtection(w.figures().notProtected)

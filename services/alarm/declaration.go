@@ -30,6 +30,7 @@ func (w *work) declare(b *vigiev1.SiteDeclared) decided {
 	}
 	c.zoneFacts = factsOf(b.GetZones())
 	w.declarePaths(b.GetPaths())
+	w.regroup(b)
 	w.judgeIntervals(b.GetPaths())
 	w.declareCyclicTest(b.GetCyclicTestMs())
 	w.unknownAccountKnown(closedDeclared)

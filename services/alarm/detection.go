@@ -43,6 +43,7 @@ const (
 	closedResolved      = "resolved"
 	closedInhibited     = "inhibited"
 	closedReturned      = "back in the queue"
+	closedMerged        = "merged"
 )
 
 // detection is an open fact about the site.
@@ -185,6 +186,9 @@ func (w *work) putDetection(d *detection, status vigiev1.DetectionStatus, reason
 		IntervalMs: d.intervalMS, Threshold: d.threshold, WindowMs: d.windowMS,
 		PolicyVersion: d.policy, LastHeardMs: d.lastHeard, Incident: d.incident, CloseReason: reason,
 		Facts: slices.Clone(d.facts), UntilMs: d.until,
+	}
+	if d.kind == vigiev1.DetectionKind_DETECTION_KIND_MASS_COMMUNICATION_LOSS {
+		m.GroupKind, m.Group, m.Area, m.Zone = d.area, d.zone, "", ""
 	}
 	if status == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {
 		m.ClosedAtMs = w.at

@@ -23,6 +23,8 @@ func explainEnglish(d *vigiev1.Detection) string {
 	s := fmt.Sprintf("A detection of a kind that this release does not know (%d) at %s", d.GetKind(), site)
 	if say := english[d.GetKind()]; say != nil {
 		s = say(d, site)
+	} else if say := englishFleet[d.GetKind()]; say != nil {
+		s = say(d, groupEnglish(d))
 	}
 	if d.GetLastHeardMs() != 0 {
 		s += "; last heard " + stamp(d.GetLastHeardMs())
@@ -38,6 +40,8 @@ func explainFrench(d *vigiev1.Detection) string {
 	s := fmt.Sprintf("Détection d'un type inconnu de cette version (%d) sur %s", d.GetKind(), site)
 	if say := french[d.GetKind()]; say != nil {
 		s = say(d, site)
+	} else if say := frenchFleet[d.GetKind()]; say != nil {
+		s = say(d, groupFrench(d))
 	}
 	if d.GetLastHeardMs() != 0 {
 		s += " ; dernier signal " + stamp(d.GetLastHeardMs())
@@ -52,7 +56,7 @@ func explainFrench(d *vigiev1.Detection) string {
 type sentence func(d *vigiev1.Detection, site string) string
 
 // named are the facts that carry a name after a dash.
-var named = []string{"area", "zone", "path", "lost", "held-by", "owner"}
+var named = []string{"area", "zone", "path", "lost", "held-by", "owner", "under-mass"}
 
 // factsIn are the detection's facts as words of a language; those that carry a
 // name ("zone-3") show it.

@@ -15,7 +15,7 @@ var english = map[vigiev1.DetectionKind]sentence{
 		return fmt.Sprintf("Path %d of %s is lost: nothing heard for its interval of %s and a further %s", d.GetPath(), site, span(d.GetIntervalMs()), span(d.GetWindowMs()))
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST: func(d *vigiev1.Detection, site string) string {
-		return fmt.Sprintf("Communication with %s is lost: every path is silent", site)
+		return fmt.Sprintf("Communication with %s is lost: every path is silent%s", site, after(", ", factsIn(d, englishFacts)))
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("Alarm storm at %s: %d alarms, at least %d within %s", site, d.GetEvidenceCount(), d.GetThreshold(), span(d.GetWindowMs()))
@@ -182,4 +182,6 @@ var englishFacts = map[string]string{
 	"communication-lost":  "communication lost",
 	"closed":              "the site is closed around the clock",
 	"high-risk":           "the site is of high risk",
+	"under-mass":          "under the mass loss of",
+	"given-back":          "still lost after a mass loss",
 }

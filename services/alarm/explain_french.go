@@ -15,7 +15,7 @@ var french = map[vigiev1.DetectionKind]sentence{
 		return fmt.Sprintf("La voie %d de %s est perdue : rien reçu pendant son intervalle de %s, ni %s de plus", d.GetPath(), site, span(d.GetIntervalMs()), span(d.GetWindowMs()))
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST: func(d *vigiev1.Detection, site string) string {
-		return fmt.Sprintf("La communication avec %s est perdue : toutes les voies sont muettes", site)
+		return fmt.Sprintf("La communication avec %s est perdue : toutes les voies sont muettes%s", site, after(", ", factsIn(d, frenchFacts)))
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("Rafale d'alarmes sur %s : %d alarmes, dont au moins %d en %s", site, d.GetEvidenceCount(), d.GetThreshold(), span(d.GetWindowMs()))
@@ -182,6 +182,8 @@ var frenchFacts = map[string]string{
 	"communication-lost":  "communication perdue",
 	"closed":              "le site est fermé 24 h/24",
 	"high-risk":           "le site est à haut risque",
+	"under-mass":          "prise dans la perte en masse de",
+	"given-back":          "toujours perdue après une perte en masse",
 }
 
 var frenchReasons = map[string]string{
@@ -217,4 +219,6 @@ var frenchReasons = map[string]string{
 	closedResolved:      "réglée",
 	closedInhibited:     "zone inhibée",
 	closedReturned:      "remis en file",
+	closedMerged:        "réunie avec celle du parc",
+	"enough present":    "effectif suffisant",
 }

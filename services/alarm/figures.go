@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
@@ -64,6 +66,24 @@ type figures struct {
 
 	callWithin int64
 	callShare  uint32
+	fleet      *vigiev1.FleetPolicy
+}
+
+// defaultFleet are the figures of trade rules 6 and 12; those of alarms, closures,
+// calls and onboarding are defaults, unverified: no source was at hand. So are 180 s
+// of handling and 120 s of patience.
+func defaultFleet() *vigiev1.FleetPolicy {
+	surge := func(least, permille, factor uint32, window int64) *vigiev1.FleetSurge {
+		return &vigiev1.FleetSurge{Least: least, SharePermille: permille, Factor: factor, WindowMs: window}
+	}
+	return &vigiev1.FleetPolicy{
+		HoldBackMs: minute, GivenBackMs: 5 * minute, TroubleWindowMs: 30 * minute,
+		Communication: surge(20, 30, 5, 5*minute), Mains: surge(20, 0, 5, 10*minute), Alarms: surge(20, 0, 5, 10*minute),
+		Closures: surge(20, 30, 5, hour), Onboarding: surge(20, 0, 3, day), Calls: surge(10, 0, 3, 15*minute),
+		Operators: 2, OccupancyPercent: 85, OccupancyWindowMs: 15 * minute, FloodAlarms: 10, FloodWindowMs: 10 * minute,
+		AlarmHandlingMs: 3 * minute, CallHandlingMs: 3 * minute, PatienceMs: 2 * minute,
+		AlarmSharePercent: 80, AlarmWithinMs: 90 * second, CallSharePercent: 80, CallWithinMs: 20 * second,
+	}
 }
 
 type answerFigures struct{ atRisk, missed int64 }
@@ -132,7 +152,7 @@ func (f *Fold) class(name string) uint16 {
 // figuresOf lays the class over the log's default class over DefaultPolicy, so
 // that a zero figure inherits and no figure is ever missing.
 func (p *policyInForce) figuresOf(class string) figures {
-	var out figures
+	out := figures{fleet: &vigiev1.FleetPolicy{}}
 	out.lay(DefaultPolicy().GetClasses()[0])
 	for _, name := range []string{"", class} {
 		for _, c := range p.classes {
@@ -155,6 +175,7 @@ func (f *figures) lay(c *vigiev1.ClassPolicy) {
 	over(&f.missedOpenings, int(min(c.GetClosure().GetMissedOpenings(), maxMissedOpenings)))
 	over(&f.heardAgain, c.GetHeardAgainWindowMs())
 	f.laySite(c)
+	proto.Merge(f.fleet, c.GetFleet())
 	f.layIncidents(c)
 	for _, a := range c.GetAnswers() {
 		for i, name := range answerNames {

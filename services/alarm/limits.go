@@ -78,6 +78,18 @@ const (
 	// maxZoneFacts bounds the declared zones whose facts are known; an alarm of one
 	// beyond confirms nothing.
 	maxZoneFacts = 512
+	// maxTallied bounds the groups that a partition counts by; a site of a further
+	// one counts with all alone.
+	maxTallied = 16_384
+	// maxCarriers bounds their names; those beyond have none.
+	maxCarriers = 1024
+	// maxExposed bounds the sites of each risk that a tick names in a group.
+	maxExposed = 16
+	// maxPeople bounds those whose incidents are counted; beyond, they are not.
+	maxPeople = 1024
+	// maxMasses bounds the masses known; the one that ended first is forgotten, and
+	// its sites are given back.
+	maxMasses = 256
 	// maxText bounds a name taken from a panel (zone, area, user, account), in bytes.
 	maxText = 64
 )

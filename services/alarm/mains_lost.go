@@ -25,6 +25,7 @@ func (w *work) mainsFault() {
 		return
 	}
 	c.mains = mains{since: w.at, event: idOf(w.cause)}
+	w.happened(happenedMainsLoss)
 	wait := fig.mainsOpen
 	if c.closure.running() || c.anyArmed() {
 		wait = fig.mainsClosed

@@ -19,6 +19,12 @@ func (w *work) moveStage(b *vigiev1.ConnectionStage) decided {
 	c := w.cold()
 	w.cancelTimer(timerStage, 0)
 	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ONBOARDING_STUCK, 0, ""), closedResolved)
+	switch {
+	case stage == vigiev1.ConnectionStage_STAGE_REQUESTED && c.stage != stage:
+		w.happened(happenedRequest)
+	case stage == vigiev1.ConnectionStage_STAGE_IN_SERVICE && c.stage != stage:
+		w.happened(happenedCompletion)
+	}
 	c.stage, c.stageSince = stage, w.at
 	if ms := w.stageFor(); ms != 0 {
 		w.setTimer(timerStage, 0, max(w.at, b.GetPlannedAtMs())+ms)

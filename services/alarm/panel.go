@@ -47,6 +47,7 @@ func (w *work) panelEvent(ev *vigiev1.Event) {
 		return
 	}
 	c.accepted++
+	w.onLine(from.GetLine())
 	w.unknownAccount(ev, isAlarm)
 	w.commissionSees(ev)
 	if isAlarm && c.degraded {
@@ -193,6 +194,7 @@ func (w *work) alarm(ev *vigiev1.Event, sig signal) {
 	if r.flavour != live {
 		return
 	}
+	w.happened(happenedAlarm)
 	if known {
 		w.stormCounts(id, realert)
 		w.chatters(sig)

@@ -45,6 +45,7 @@ func DefaultPolicy() *vigiev1.Policy {
 			Tests:              &vigiev1.TestPolicy{DefaultMs: 2 * hour, LongestMs: 8 * hour, Frequent: 3, FrequentWindowMs: 7 * day},
 			Onboarding:         &vigiev1.OnboardingPolicy{RequestedMs: 5 * day, ScheduledMs: 2 * day, InstalledMs: 2 * day, TestedMs: 2 * day},
 			Contact:            &vigiev1.ContactPolicy{AnswerWithinMs: 20 * second, AnswerSharePercent: 80},
+			Fleet:              defaultFleet(),
 			HeardAgainWindowMs: 5 * minute,
 			Answers: []*vigiev1.AnswerPolicy{
 				{ClassGroup: AnswersLife, AtRiskMs: 30 * second, MissedMs: 60 * second},
@@ -100,6 +101,7 @@ func DemoPolicy(speed float64) *vigiev1.Policy {
 		SiteClass:   "demo",
 		Supervision: &vigiev1.SupervisionPolicy{DefaultIntervalMs: scaled(5 * second), GraceMs: scaled(2 * second), FlapWindowMs: scaled(20 * second), AgreedByClass: true},
 		Storm:       &vigiev1.StormPolicy{Alarms: 6, WindowMs: scaled(20 * second), EndAlarms: 2, EndWindowMs: scaled(15 * second)},
+		Fleet:       &vigiev1.FleetPolicy{HoldBackMs: scaled(10 * second), GivenBackMs: scaled(10 * second)},
 		Closure:     &vigiev1.ClosurePolicy{ArmedForMs: scaled(30 * second), MissedOpenings: 1, EndsWithoutCallBack: true},
 		Schedule: &vigiev1.SchedulePolicy{
 			LateToCloseMs: scaled(25 * second), LateToOpenMs: scaled(20 * second), EarlyOpeningMs: scaled(20 * second), OutsideHoursMs: scaled(40 * second),

@@ -32,6 +32,7 @@ type path struct {
 	interval uint32
 	number   uint32
 	group    uint16
+	carrier  uint16
 	status   uint8
 	declared bool
 	// pinned: the group was declared, not taken from where it was heard.
@@ -88,6 +89,12 @@ type cold struct {
 	// cyclicTestMS as declared, 0 by policy; testedAt the last cyclic test.
 	cyclicTestMS, testedAt int64
 	stageSince             int64
+	// line is that of the panels' last message, memberOf the groups of the tally
+	// that follow from it and from the declaration.
+	line      uint32
+	lineKnown bool
+	memberOf  []uint32
+	held      heldLoss
 	// notConfiguredAt is when something not configured last opened an incident.
 	notConfiguredAt int64
 
@@ -133,6 +140,7 @@ func (c *cold) clone() *cold {
 	k.visits = slices.Clone(c.visits)
 	k.consignes = slices.Clone(c.consignes)
 	k.tests = slices.Clone(c.tests)
+	k.memberOf = slices.Clone(c.memberOf)
 	k.watchedZones = slices.Clone(c.watchedZones)
 	for i := range k.watchedZones {
 		k.watchedZones[i].negatives = slices.Clone(k.watchedZones[i].negatives)

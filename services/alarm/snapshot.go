@@ -15,7 +15,7 @@ import (
 
 // stateFormat is the newest encoding of the state. Bytes of every format are
 // read for ever; golden ones are kept in testdata.
-const stateFormat uint32 = formatPlans
+const stateFormat uint32 = formatFleet
 
 // pieceBytes is about how long a piece of a snapshot is.
 const pieceBytes = 64 << 10
@@ -81,6 +81,8 @@ func (f *Fold) Restore(c *packed.Coder) error {
 		f.sites.reserve(min(sites, maxSitesAhead))
 		f.groups.reindex()
 		f.classes.reindex()
+		f.carriers.reindex()
+		f.tally.reindex()
 		f.refigure()
 	case pieceSites:
 		if f.restoring == 0 {
@@ -119,7 +121,18 @@ func (f *Fold) checkRestored(c *packed.Coder, s *site) {
 		if int(p.group) >= len(f.groups.list) {
 			c.Fail("alarm: site %d has a path of group %d of %d", s.number, p.group, len(f.groups.list))
 		}
+		if int(p.carrier) >= len(f.carriers.list) {
+			c.Fail("alarm: site %d has a path of carrier %d of %d", s.number, p.carrier, len(f.carriers.list))
+		}
 	})
+	if s.cold == nil {
+		return
+	}
+	for _, g := range append([]uint32{max(s.cold.held.under, 1) - 1}, s.cold.memberOf...) {
+		if int(g) >= len(f.tally.groups) {
+			c.Fail("alarm: site %d is in the group %d of %d", s.number, g, len(f.tally.groups))
+		}
+	}
 }
 
 // packHead walks over what the sites share. Figures follow from the policy.
@@ -143,6 +156,9 @@ func (f *Fold) packHead(c *packed.Coder, sites *uint64) {
 	packed.Uint(c, &f.openDetections)
 	packed.Uint(c, &f.broadcast)
 	packed.Uint(c, &f.degraded)
+	if format >= formatFleet {
+		f.packFleet(c)
+	}
 }
 
 // packReceivers walks over the groups of receivers in order of name.
@@ -196,6 +212,9 @@ func (w *sitePacker) path(p *path) {
 	packed.Uint(w.Coder, &p.status)
 	w.Bool(&p.declared)
 	w.Bool(&p.pinned)
+	if w.format >= formatFleet {
+		packed.Uint(w.Coder, &p.carrier)
+	}
 	w.at, w.heardS = p.heardAt, p.heardS
 }
 

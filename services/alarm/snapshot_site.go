@@ -67,6 +67,14 @@ func (k *cold) packOpen(w *sitePacker) {
 	if w.format >= formatPlans {
 		k.packCalls(w.Coder)
 	}
+	if w.format >= formatFleet {
+		packed.Uint(c, &k.line)
+		c.Bool(&k.lineKnown)
+		packed.List(c, &k.memberOf, func(g *uint32) { packed.Uint(c, g) })
+		packed.Int(c, &k.held.since)
+		c.Array(k.held.detection[:])
+		packed.Uint(c, &k.held.under)
+	}
 }
 
 func (p *point) pack(c *packed.Coder) {

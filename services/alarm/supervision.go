@@ -94,7 +94,7 @@ func (w *work) alive(number uint32, received int64, group uint16, id []byte) {
 	}
 	p := w.s.path(number)
 	if p == nil {
-		p = w.addPath(path{number: number, group: group, status: pathNeverHeard})
+		p = w.addPath(path{number: number, group: group, carrier: w.siteCarrier(), status: pathNeverHeard})
 		if p == nil {
 			return
 		}
@@ -205,8 +205,8 @@ func (w *work) pathDetection(p *path, kind vigiev1.DetectionKind, deadline, inte
 	return d
 }
 
-// communicationLost concludes for the site and opens an incident: armed or of
-// high risk it is answered within 180 s, open within 15 min (trade rule 6).
+// communicationLost concludes for the site. Its incident waits for a verdict of the
+// fleet (held_loss.go).
 func (w *work) communicationLost(last *detection, t Timer) {
 	c := w.cold()
 	c.commLost = true
@@ -216,15 +216,13 @@ func (w *work) communicationLost(last *detection, t Timer) {
 		intervalMS: last.intervalMS, windowMS: last.windowMS, evidence: slices.Clone(last.evidence),
 	}
 	w.s.eachPath(func(p *path) { d.lastHeard = max(d.lastHeard, p.heardAt) })
-	clock, group := clockCommunicationOpen, groupTechnical
-	if c.anyArmed() || c.highRisk {
-		clock, group = clockCommunicationArmed, groupTechnicalCritical
-	}
 	w.openDetection(d)
-	w.raise(raised{
-		id: d.id, class: vigiev1.EventClass_EVENT_CLASS_COMMUNICATION, at: w.at,
-		group: group, grouped: true, clock: clock, evidence: d.evidence,
-	})
+	if w.waitsForVerdict(d.lastHeard) {
+		c.held = heldLoss{since: w.at, detection: d.id}
+		w.setTimer(timerHoldBack, 0, w.at+w.figures().fleet.GetHoldBackMs())
+		return
+	}
+	w.raiseLoss(d, w.at)
 }
 
 // restored closes what silence had opened on the path.
@@ -245,6 +243,7 @@ func (w *work) restored(p *path, was uint8, inTime bool) {
 	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, p.number, ""), reason)
 	if c.commLost {
 		c.commLost = false
+		w.letGo()
 		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, ""), reason)
 		w.communicationRestored()
 		w.restoredProtection()
@@ -275,6 +274,7 @@ func (w *work) stopSupervising(keep func(*path) bool, reason string) {
 	}
 	if c.commLost && !slices.ContainsFunc(kept, func(p path) bool { return p.status == pathLost }) {
 		c.commLost = false
+		w.letGo()
 		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, ""), reason)
 		w.communicationRestored()
 	}

@@ -35,6 +35,8 @@ const (
 	timerTestMissed
 	timerGuard
 	timerStage
+	timerHoldBack
+	timerUnderMass
 )
 
 // civil is a timer of the site on the watermark. The list in the site is the
@@ -195,6 +197,10 @@ func (w *work) fireSite(t civil) {
 		w.judgeFrequentTests()
 	case timerStage:
 		w.stageStuck()
+	case timerHoldBack:
+		w.heldBack()
+	case timerUnderMass:
+		w.underMass()
 	case timerReopening:
 		w.reopeningEnds()
 	}

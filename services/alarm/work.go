@@ -29,6 +29,8 @@ type work struct {
 	dirty  []*incident
 	state  bool
 	urgent bool
+	// happenings are counted for the fleet when the record has been applied.
+	happenings []happening
 	// decided is the outcome of the record; it is put out last.
 	decided *vigiev1.EventOutcome
 }
@@ -44,7 +46,7 @@ type output struct {
 // before and nothing was put out; within returns false.
 func (f *Fold) within(env Env, s *site, at int64, cause []byte, do func(*work)) (ok bool) {
 	w := &f.work
-	*w = work{f: f, env: env, s: s, at: at, cause: cause, outs: w.outs[:0], arms: w.arms[:0], dirty: w.dirty[:0]}
+	*w = work{f: f, env: env, s: s, at: at, cause: cause, outs: w.outs[:0], arms: w.arms[:0], dirty: w.dirty[:0], happenings: w.happenings[:0]}
 	before, detectionsBefore := *s, f.openDetections
 	s.cold = s.cold.clone()
 	defer func() {
@@ -58,6 +60,9 @@ func (f *Fold) within(env Env, s *site, at int64, cause []byte, do func(*work)) 
 	do(w)
 	w.finish()
 	ok = true // What follows is the engine's; a panic there is not the site's.
+	f.moved(&before, s)
+	f.handled(&before, s, w.dirty)
+	f.count(s, w.happenings)
 	w.flush()
 	return ok
 }

@@ -20,6 +20,9 @@ type detectionRows struct {
 	threshold                    []uint32
 	facts                        [][]string
 	until                        []int64
+	groupKind, group             []string
+	count, of, usual             []uint64
+	exposed                      [][]uint64
 }
 
 func (*detectionRows) name() string { return "detections" }
@@ -44,6 +47,12 @@ func (r *detectionRows) add(p place, d *vigiev1.Detection) {
 	r.reason = append(r.reason, d.GetCloseReason())
 	r.facts = append(r.facts, append([]string{}, d.GetFacts()...))
 	r.until = append(r.until, ms(d.GetUntilMs()))
+	r.groupKind = append(r.groupKind, d.GetGroupKind())
+	r.group = append(r.group, d.GetGroup())
+	r.count = append(r.count, d.GetCount())
+	r.of = append(r.of, d.GetOf())
+	r.usual = append(r.usual, d.GetUsualMilli())
+	r.exposed = append(r.exposed, append([]uint64{}, d.GetExposed()...))
 }
 
 func (r *detectionRows) columns() []warehouse.Column {
@@ -57,7 +66,10 @@ func (r *detectionRows) columns() []warehouse.Column {
 		warehouse.Column{Name: "window_ms", Type: "Int64", Values: r.window},
 		warehouse.Column{Name: "policy_version", Type: "UInt64", Values: r.policyVersion},
 		at("last_heard_at", r.lastHeard), text("incident", r.incident), word("close_reason", r.reason),
-		warehouse.Column{Name: "facts", Type: typeNames, Values: r.facts}, at("until_at", r.until))
+		warehouse.Column{Name: "facts", Type: typeNames, Values: r.facts}, at("until_at", r.until),
+		word("group_kind", r.groupKind), word("group_name", r.group),
+		warehouse.Column{Name: "group_count", Type: "UInt64", Values: r.count}, warehouse.Column{Name: "group_of", Type: "UInt64", Values: r.of},
+		warehouse.Column{Name: "usual_milli", Type: "UInt64", Values: r.usual}, warehouse.Column{Name: "exposed", Type: "Array(UInt64)", Values: r.exposed})
 }
 
 // outcomeRows are rows of the table outcomes.

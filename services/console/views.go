@@ -124,6 +124,11 @@ type Detection struct {
 	Evidence      []string `json:"evidence,omitempty" doc:"Ids of the events that prove it, oldest first."`
 	EvidenceCount uint64   `json:"evidence_count,omitempty"`
 	PolicyVersion uint64   `json:"policy_version,omitempty"`
+	GroupKind     string   `json:"group_kind,omitempty" doc:"Of a detection over many sites (site 0): carrier, receiver, line, region, installer, panel-model, person, all."`
+	Group         string   `json:"group,omitempty"`
+	Count         uint64   `json:"count,omitempty" doc:"How many sites, alarms, calls or people it is about."`
+	Of            uint64   `json:"of,omitempty"`
+	Exposed       []uint64 `json:"exposed,omitempty" doc:"Sites for a guard round, those of high risk first."`
 	Explanation   Text     `json:"explanation"`
 }
 
@@ -139,6 +144,7 @@ func detectionView(d *vigiev1.Detection, explain func(*vigiev1.Detection, string
 		AtMS: d.AtMs, OpenedAtMS: d.OpenedAtMs, ClosedAtMS: d.ClosedAtMs, CloseReason: d.CloseReason,
 		Path: d.Path, Zone: d.Zone, Area: d.Area, Incident: d.Incident,
 		EvidenceCount: d.EvidenceCount, PolicyVersion: d.PolicyVersion,
+		GroupKind: d.GroupKind, Group: d.Group, Count: d.Count, Of: d.Of, Exposed: d.Exposed,
 		Explanation: Text{FR: explain(d, "fr"), EN: explain(d, "en")},
 	}
 	for _, e := range d.Evidence {

@@ -50,6 +50,7 @@ func (c Config) Topic(name string) string {
 const (
 	GroupProcessor = "processor"
 	GroupArchiver  = "archiver"
+	GroupFleet     = "fleet"
 )
 
 // Group returns the full name of a consumer group: "vigie-processor" by default.
@@ -167,10 +168,10 @@ func (c Config) memberOpts(log *slog.Logger, use, group, instance string, consum
 }
 
 // TransactOpts are the options of a group member whose outputs and offsets are
-// committed in one transaction under a stable transactional id.
-func (c Config) TransactOpts(log *slog.Logger, group, instance string, consume ...string) []kgo.Opt {
+// committed in one transaction under the stable transactional id of its role.
+func (c Config) TransactOpts(log *slog.Logger, role, group, instance string, consume ...string) []kgo.Opt {
 	return append(c.memberOpts(log, UseTransact, group, instance, consume),
-		kgo.TransactionalID(c.TransactionalID(instance)),
+		kgo.TransactionalID(c.TransactionalID(role, instance)),
 		kgo.TransactionTimeout(transactionTimeout),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0),
@@ -178,9 +179,10 @@ func (c Config) TransactOpts(log *slog.Logger, group, instance string, consume .
 	)
 }
 
-// TransactionalID is the stable id of a processor instance.
-func (c Config) TransactionalID(instance string) string {
-	return fmt.Sprintf("%s.%s", c.Topic("processor"), instance)
+// TransactionalID is the stable id of an instance of a role: GroupProcessor or
+// GroupFleet.
+func (c Config) TransactionalID(role, instance string) string {
+	return fmt.Sprintf("%s.%s", c.Topic(role), instance)
 }
 
 // kgoLogger hands franz-go's log lines on; its chatter is debug for us.

@@ -82,6 +82,7 @@ var consumed = []struct {
 	topics []string
 }{
 	{GroupProcessor, []string{topics.Events}},
+	{GroupFleet, []string{topics.Fleet}},
 	{GroupArchiver, []string{topics.Events, topics.SiteStates, topics.Detections, topics.Incidents, topics.Outcomes, topics.Rejected}},
 }
 

@@ -83,7 +83,7 @@ func TestOutputsGoToTheirInputsPartition(t *testing.T) {
 			t.Errorf("an output on %s goes to partition %d", o.Topic, o.Partition)
 		}
 	}
-	if p, err := progressRecord(newPartition(2, newTally()), "a"); err != nil || p.Partition != 2 {
+	if p, err := progressRecord(topics.Progress, newPartition(2, newTally()), "a"); err != nil || p.Partition != 2 {
 		t.Errorf("progress goes to partition %d, %v", p.Partition, err)
 	}
 }

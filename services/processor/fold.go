@@ -78,6 +78,10 @@ type Output struct {
 	Value proto.Message
 	// Urgent outputs are committed at once, not with the next batch.
 	Urgent bool
+	// Everywhere is a broadcast: a LogRecord for each partition of vigie.events,
+	// appended before the transaction, so that nobody who commits its input can be
+	// without it. It may be appended again: its readers know it by its id.
+	Everywhere bool
 }
 
 // TimerClass says on which clock a deadline stands.

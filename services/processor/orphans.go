@@ -64,7 +64,7 @@ func (p *Processor) orphans(ctx context.Context, adm *kadm.Client) ([]string, er
 	}
 	var orphans []string
 	for _, id := range open.TransactionalIDs() {
-		instance, ours := strings.CutPrefix(id, p.deps.Kafka.TransactionalID(""))
+		instance, ours := strings.CutPrefix(id, p.deps.Kafka.TransactionalID(p.cfg.Source.Role, ""))
 		// Brokers before 3.0 list transactions of every state.
 		if ours && open[id].State == "Ongoing" && !members[p.cfg.Group+"."+instance] {
 			orphans = append(orphans, id)

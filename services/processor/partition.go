@@ -21,6 +21,8 @@ const envelopeVersion = 1
 // Given the same records it holds the same state and has given the same outputs.
 type partition struct {
 	number int32
+	// input is the topic that is folded, a name of package topics.
+	input  string
 	fold   Fold
 	clock  clock
 	timers timerQueue
@@ -58,12 +60,16 @@ type partition struct {
 type pendingOutput struct {
 	at     int64
 	record *kgo.Record
+	// everywhere: for each partition of vigie.events, beside the transaction.
+	everywhere bool
+	// said: it stands there.
+	said bool
 	// aside is why its input was set aside; "" for what the fold says.
 	aside string
 }
 
 func newPartition(number int32, fold Fold) *partition {
-	p := &partition{number: number, fold: fold, reads: envelopeVersion}
+	p := &partition{number: number, input: topics.Events, fold: fold, reads: envelopeVersion}
 	p.ctx.clock = &p.clock
 	p.ctx.emit = func(o Output) { p.output(p.in, o) }
 	p.fire = func(t Timer) bool { return p.fold.Fire(&p.ctx, t) }
@@ -139,10 +145,10 @@ func (p *partition) setAside(r *kgo.Record, reason, detail string) {
 	}
 	p.output(r, Output{
 		Topic: topics.Rejected,
-		Key:   []byte(topics.Events),
+		Key:   []byte(p.input),
 		Value: &vigiev1.Rejected{
-			AtMs: r.Timestamp.UnixMilli(), Stage: "processor", Source: topics.Events, Reason: reason, Detail: detail,
-			RawLength: uint64(len(r.Value)), Topic: topics.Events, Partition: r.Partition, Offset: r.Offset,
+			AtMs: r.Timestamp.UnixMilli(), Stage: "processor", Source: p.input, Reason: reason, Detail: detail,
+			RawLength: uint64(len(r.Value)), Topic: p.input, Partition: r.Partition, Offset: r.Offset,
 		},
 	})
 	p.pending[len(p.pending)-1].aside = reason
@@ -168,18 +174,25 @@ func (p *partition) output(in *kgo.Record, o Output) {
 		}
 		out.Value = value
 	}
-	out.Headers = headers(o, out, in)
-	p.pending = append(p.pending, pendingOutput{at: in.Offset, record: out})
+	if out.Headers = headers(p.input, o, out, in); o.Everywhere {
+		out.Topic, out.Headers = topics.Events, []kgo.RecordHeader{{Key: topics.HeaderKind, Value: []byte("broadcast")}}
+	}
+	p.pending = append(p.pending, pendingOutput{at: in.Offset, record: out, everywhere: o.Everywhere})
 	p.kept += sizeOf(out)
 	p.urgent = p.urgent || o.Urgent
 }
 
 // headers are CloudEvents in binary mode and the input position. The id is a
 // hash of what is said, so that equal outputs have equal ids on any cluster.
-func headers(o Output, out, in *kgo.Record) []kgo.RecordHeader {
+func headers(input string, o Output, out, in *kgo.Record) []kgo.RecordHeader {
 	hs := []kgo.RecordHeader{
 		{Key: topics.HeaderInPartition, Value: strconv.AppendInt(nil, int64(in.Partition), 10)},
 		{Key: topics.HeaderInOffset, Value: strconv.AppendInt(nil, in.Offset, 10)},
+	}
+	source := "/vigie/processor"
+	if input != topics.Events {
+		source = "/vigie/" + input
+		hs = append(hs, kgo.RecordHeader{Key: topics.HeaderInTopic, Value: []byte(input)})
 	}
 	if o.Value == nil {
 		return hs
@@ -189,7 +202,7 @@ func headers(o Output, out, in *kgo.Record) []kgo.RecordHeader {
 	return append(hs,
 		kgo.RecordHeader{Key: "ce_specversion", Value: []byte("1.0")},
 		kgo.RecordHeader{Key: "ce_id", Value: []byte(id.String())},
-		kgo.RecordHeader{Key: "ce_source", Value: []byte("/vigie/processor")},
+		kgo.RecordHeader{Key: "ce_source", Value: []byte(source)},
 		kgo.RecordHeader{Key: "ce_type", Value: []byte(name)},
 		kgo.RecordHeader{Key: "content-type", Value: []byte("application/protobuf")},
 	)

@@ -29,7 +29,9 @@ type Config struct {
 	// Instance names this member for ever: its transactional id and its static
 	// group membership hang on it. Mandatory, [a-z0-9._-]{1,64}.
 	Instance string
-	// Group is the consumer group; eventlog's by default.
+	// Source is what is folded; OfSites by default.
+	Source Source
+	// Group is the consumer group; that of the source by default.
 	Group string
 	// CommitEvery bounds how long an output waits for its transaction; 50 ms by
 	// default. Urgent outputs do not wait.
@@ -73,6 +75,8 @@ type Processor struct {
 	mayKeep int
 	// reads is the newest envelope that the program reads.
 	reads uint32
+	// audience is how many partitions hear a broadcast.
+	audience int32
 }
 
 // New checks the configuration; nothing runs before Run.
@@ -86,8 +90,11 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	if err := deps.Kafka.Check(); err != nil {
 		return nil, err
 	}
+	if cfg.Source == (Source{}) {
+		cfg.Source = OfSites
+	}
 	if cfg.Group == "" {
-		cfg.Group = deps.Kafka.Group(eventlog.GroupProcessor)
+		cfg.Group = deps.Kafka.Group(cfg.Source.Role)
 	}
 	if cfg.CommitEvery <= 0 {
 		cfg.CommitEvery = 50 * time.Millisecond
@@ -100,7 +107,7 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	}
 	cfg.Snapshots = cfg.Snapshots.withDefaults()
 	if deps.Store == nil {
-		deps.Store = snapshot.NewTopic(deps.Kafka, deps.Log)
+		deps.Store = snapshot.NewTopic(deps.Kafka, cfg.Source.Snapshots, deps.Log)
 	}
 	return &Processor{
 		cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics), store: deps.Store,

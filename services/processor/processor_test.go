@@ -59,7 +59,7 @@ type world struct {
 }
 
 func (w *world) storeOf(instance string, cfg eventlog.Config) snapshot.Store {
-	topic := snapshot.NewTopic(cfg, w.log(instance))
+	topic := snapshot.NewTopic(cfg, topics.Snapshots, w.log(instance))
 	if w.store == nil {
 		return topic
 	}
@@ -546,7 +546,7 @@ func TestWhoTakesOverEndsTheDeadOnesTransaction(t *testing.T) {
 	w.feed(10)
 	const longOpen = 10 * time.Minute // past any deadline of this test
 	dead, err := kgo.NewClient(kgo.SeedBrokers(w.cfg.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.TransactionalID(w.cfg.TransactionalID("dead")), kgo.TransactionTimeout(longOpen))
+		kgo.TransactionalID(w.cfg.TransactionalID(eventlog.GroupProcessor, "dead")), kgo.TransactionTimeout(longOpen))
 	if err != nil {
 		t.Fatal(err)
 	}

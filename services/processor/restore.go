@@ -14,7 +14,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/open-vigie/vigie/schemas/ids"
-	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/processor/snapshot"
@@ -74,7 +73,7 @@ const (
 
 func (p *Processor) newPartition(number int32) *partition {
 	part := newPartition(number, p.cfg.NewFold())
-	part.reads = p.reads
+	part.reads, part.input = p.reads, p.cfg.Source.Input
 	return part
 }
 
@@ -100,7 +99,7 @@ func (r *recovery) look(ctx context.Context) error {
 		return err
 	}
 	r.named = r.progress.GetSnapshots()
-	topic := r.p.deps.Kafka.Topic(topics.Events)
+	topic := r.p.deps.Kafka.Topic(r.p.cfg.Source.Input)
 	if r.first, _, err = eventlog.Bounds(ctx, r.adm, topic, r.number); err != nil {
 		return err
 	}
@@ -205,7 +204,7 @@ func (r *recovery) replay(ctx context.Context, part *partition) error {
 		return nil
 	}
 	part.quiet = true
-	topic := r.p.deps.Kafka.Topic(topics.Events)
+	topic := r.p.deps.Kafka.Topic(r.p.cfg.Source.Input)
 	err := eventlog.ReadRange(ctx, r.p.deps.Kafka.ReaderOpts(r.p.deps.Log), topic, r.number, from, r.committed, part.apply)
 	part.quiet = false
 	part.pending, part.urgent, part.kept = nil, false, 0
@@ -223,7 +222,7 @@ func (r *recovery) chained(part *partition) bool {
 
 // committed is the offset that the group and the progress record agree on.
 func (p *Processor) committed(ctx context.Context, adm *kadm.Client, number int32) (int64, *vigiev1.Progress, error) {
-	topic := p.deps.Kafka.Topic(topics.Events)
+	topic := p.deps.Kafka.Topic(p.cfg.Source.Input)
 	offsets, err := committedOffsets(ctx, adm, p.cfg.Group, topic)
 	if err != nil {
 		return 0, nil, err
@@ -275,7 +274,7 @@ func committedOffsets(ctx context.Context, adm *kadm.Client, group, topic string
 // high watermark read uncommitted, and waits for the last stable offset to reach
 // it: bounded by the stable offset it would miss what a pending transaction hides.
 func (p *Processor) lastProgress(ctx context.Context, adm *kadm.Client, number int32) (*vigiev1.Progress, error) {
-	topic := p.deps.Kafka.Topic(topics.Progress)
+	topic := p.deps.Kafka.Topic(p.cfg.Source.Progress)
 	start, end, err := eventlog.Bounds(ctx, adm, topic, number)
 	if err != nil {
 		return nil, err

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/open-vigie/vigie/schemas/topics"
 )
 
 // Bounds of the loop.
@@ -71,6 +69,8 @@ type session struct {
 	restUntil time.Time
 	// signing says that checkpoints are being made.
 	signing atomic.Bool
+	// telling writes broadcasts; nil until there is one.
+	telling *kgo.Client
 }
 
 type restoreResult struct {
@@ -82,7 +82,7 @@ type restoreResult struct {
 
 func newSession(ctx context.Context, p *Processor) (*session, error) {
 	s := &session{
-		p: p, topic: p.deps.Kafka.Topic(topics.Events),
+		p: p, topic: p.deps.Kafka.Topic(p.cfg.Source.Input),
 		owned: map[int32]*partition{}, assigned: map[int32]uint64{},
 		failed: map[int32]*stopError{}, lost: map[int32]*stopError{},
 		restored: make(chan restoreResult, 1024), slots: make(chan struct{}, restoreWorkers),
@@ -91,7 +91,7 @@ func newSession(ctx context.Context, p *Processor) (*session, error) {
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	s.beside = func(f func(context.Context)) { s.work.Go(func() { f(own) }) }
-	opts := append(p.deps.Kafka.TransactOpts(p.deps.Log, p.cfg.Group, p.cfg.Instance, topics.Events),
+	opts := append(p.deps.Kafka.TransactOpts(p.deps.Log, p.cfg.Source.Role, p.cfg.Group, p.cfg.Instance, p.cfg.Source.Input),
 		kgo.OnPartitionsAssigned(func(_ context.Context, cl *kgo.Client, m map[string][]int32) { s.onAssigned(own, cl, m[s.topic]) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.onGone(m[s.topic]) }),
 		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, m map[string][]int32) { s.onGone(m[s.topic]) }),
@@ -110,7 +110,7 @@ func newSession(ctx context.Context, p *Processor) (*session, error) {
 	defer done()
 	if _, _, err := s.cl.ProducerID(init); err != nil {
 		s.close()
-		return nil, fmt.Errorf("take over transactional id %s: %w", p.deps.Kafka.TransactionalID(p.cfg.Instance), err)
+		return nil, fmt.Errorf("take over transactional id %s: %w", p.transactionalID(), err)
 	}
 	return s, nil
 }
@@ -118,6 +118,9 @@ func newSession(ctx context.Context, p *Processor) (*session, error) {
 func (s *session) close() {
 	s.cancel()
 	s.gts.CloseAllowingRebalance()
+	if s.telling != nil {
+		s.telling.Close()
+	}
 	s.work.Wait()
 	for n, part := range s.owned {
 		s.p.kept[n] = part

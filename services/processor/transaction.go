@@ -13,21 +13,26 @@ import (
 
 // transact sends the outputs and progress of partitions and ends the transaction.
 func (s *session) transact(ctx context.Context, touched []*partition) (bool, error) {
+	if err := s.broadcast(ctx, touched); err != nil {
+		return false, err
+	}
 	if err := s.gts.Begin(); err != nil {
 		return false, fmt.Errorf("begin: %w", err)
 	}
 	sent := newSending(s.cl)
-	owner := s.p.deps.Kafka.TransactionalID(s.p.cfg.Instance)
+	owner := s.p.transactionalID()
 	for _, part := range touched {
 		for _, out := range part.pending {
 			if out.at >= part.next {
 				panic("processor: an output would be committed without the offset that caused it")
 			}
-			s.gts.Produce(ctx, s.outgoing(out.record), sent.promise(part.number))
+			if !out.everywhere {
+				s.gts.Produce(ctx, s.outgoing(out.record), sent.promise(part.number))
+			}
 		}
 	}
 	for _, part := range touched {
-		record, err := progressRecord(part, owner)
+		record, err := progressRecord(s.p.cfg.Source.Progress, part, owner)
 		if err != nil {
 			return false, err
 		}
@@ -58,13 +63,13 @@ func (s *session) outgoing(r *kgo.Record) *kgo.Record {
 	return &out
 }
 
-func progressRecord(part *partition, owner string) (*kgo.Record, error) {
+func progressRecord(topic string, part *partition, owner string) (*kgo.Record, error) {
 	value, err := encoding.Marshal(part.progress(owner))
 	if err != nil {
 		return nil, fmt.Errorf("encode progress of partition %d: %w", part.number, err)
 	}
 	return &kgo.Record{
-		Topic: topics.Progress, Partition: part.number,
+		Topic: topic, Partition: part.number,
 		Key: strconv.AppendInt(nil, int64(part.number), 10), Value: value,
 	}, nil
 }

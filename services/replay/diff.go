@@ -310,6 +310,8 @@ func messageOf(topic string) proto.Message {
 		return &vigiev1.AccountBinding{}
 	case topics.Rejected:
 		return &vigiev1.Rejected{}
+	case topics.Fleet:
+		return &vigiev1.LogRecord{}
 	}
 	return nil
 }

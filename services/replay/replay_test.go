@@ -168,7 +168,7 @@ func (p *past) run(snapshots time.Duration, so func() bool) {
 
 func (p *past) replay(from, to replay.Point, change func(*replay.Options)) *replay.Report {
 	p.t.Helper()
-	opts := replay.Options{Kafka: p.cfg, Log: discard, Compare: true, Store: snapshot.NewTopic(p.cfg, discard)}
+	opts := replay.Options{Kafka: p.cfg, Log: discard, Compare: true, Store: snapshot.NewTopic(p.cfg, topics.Snapshots, discard)}
 	if change != nil {
 		change(&opts)
 	}
@@ -276,7 +276,7 @@ func TestAReplayBeginsAtTheNearestSnapshot(t *testing.T) {
 		return string(bytes.Join(all, []byte("\n"))), r
 	}
 	fromLog, whole := lines(nil)
-	fromSnapshot, part := lines(snapshot.NewTopic(p.cfg, discard))
+	fromSnapshot, part := lines(snapshot.NewTopic(p.cfg, topics.Snapshots, discard))
 	if fromLog != fromSnapshot || fromLog == "" {
 		t.Errorf("from the log:\n%s\nfrom a snapshot:\n%s", fromLog, fromSnapshot)
 	}

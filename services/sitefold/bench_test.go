@@ -163,7 +163,7 @@ func (l *bench) folded(b *testing.B) *processor.Replayer {
 	return r
 }
 
-func (l *bench) store() *snapshot.Topic { return snapshot.NewTopic(l.cfg, discard) }
+func (l *bench) store() *snapshot.Topic { return snapshot.NewTopic(l.cfg, topics.Snapshots, discard) }
 
 func (l *bench) write(b *testing.B, r *processor.Replayer) *vigiev1.Snapshot {
 	b.Helper()

@@ -131,7 +131,7 @@ func (p *processors) shared() {
 	p.t.Helper()
 	var owners []string
 	for _, r := range p.alive {
-		owners = append(owners, eventlog.Config{}.TransactionalID(strings.TrimPrefix(r.name, "processor ")))
+		owners = append(owners, eventlog.Config{}.TransactionalID(eventlog.GroupProcessor, strings.TrimPrefix(r.name, "processor ")))
 	}
 	before, said := p.progress(), ""
 	if !eventually(startPatience, func() bool {

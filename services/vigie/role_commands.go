@@ -105,8 +105,8 @@ func receiverCommand() *cobra.Command {
 }
 
 func processorCommand() *cobra.Command {
-	return role("processor", "Fold the log into states, detections and incidents", func(ctx context.Context, s *settings, g *lifecycle.Group, _ int32) error {
-		return s.startProcessor(ctx, g)
+	return role("processor", "Fold the log into states, detections and incidents", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
+		return s.startProcessor(ctx, g, partitions)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/open-vigie/vigie/services/console"
 	"github.com/open-vigie/vigie/services/desk"
 	"github.com/open-vigie/vigie/services/eventlog/appender"
+	"github.com/open-vigie/vigie/services/fleetfold"
 	"github.com/open-vigie/vigie/services/internal/auth"
 	"github.com/open-vigie/vigie/services/internal/httpserver"
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
@@ -27,8 +28,9 @@ import (
 // The roles, each started into a group: `vigie up` starts them all in one
 // process, the commands of the same names one each.
 
-// startProcessor starts one member of the group that folds the log.
-func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error {
+// startProcessor starts one member of the group that folds the log, and one of the
+// group of which one member folds the fleet.
+func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group, partitions int32) error {
 	deps := s.processorDeps()
 	var err error
 	if deps.Signer, err = chain.Signer(s.path("keys")); err != nil {
@@ -39,8 +41,29 @@ func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group) error
 		return err
 	}
 	s.health.Add("processor", p.Health)
-	return g.Start(ctx, lifecycle.Named{Name: "processor", Service: p})
+	if err := g.Start(ctx, lifecycle.Named{Name: "processor", Service: p}); err != nil {
+		return err
+	}
+	return s.startFleet(ctx, g, partitions)
 }
+
+// startFleet starts a member of the group that folds the fleet. Who owns nothing of
+// it stands by.
+func (s *settings) startFleet(ctx context.Context, g *lifecycle.Group, partitions int32) error {
+	cfg := s.processorConfig()
+	cfg.Source, cfg.NewFold = processor.OfFleet, fleetfold.New(partitions)
+	f, err := processor.New(cfg, processor.Deps{Log: s.log, Kafka: s.kafkaOf("fleet")})
+	if err != nil {
+		return fmt.Errorf("the fold of the fleet: %w", err)
+	}
+	return g.Start(ctx, lifecycle.Named{Name: "fleet", Service: standby{f}})
+}
+
+// standby is a service that nobody waits for: the fleet has one owner, and the other
+// members come to nothing before it is gone.
+type standby struct{ *processor.Processor }
+
+func (standby) Ready() <-chan struct{} { return closing{}.Ready() }
 
 func (s *settings) processorConfig() processor.Config {
 	c := s.cfg.Processor

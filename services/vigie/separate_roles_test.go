@@ -168,7 +168,7 @@ func (c *centre) takenOver(dead, heir *roleUnderTest) {
 func (c *centre) awaitOwner(r *roleUnderTest, atLeast int) {
 	c.t.Helper()
 	instance := strings.TrimPrefix(r.name, "processor ")
-	owner := eventlog.Config{}.TransactionalID(instance)
+	owner := eventlog.Config{}.TransactionalID(eventlog.GroupProcessor, instance)
 	before, owned := c.progress(), 0
 	if !eventually(startPatience, func() bool {
 		owned = 0

@@ -160,7 +160,7 @@ func (s *settings) status(ctx context.Context) (clusterStatus, error) {
 	}
 	now := clusterStatus{AtMS: time.Now().UnixMilli(), OK: true, Partitions: []partitionStatus{}, Roles: []roleStatus{}}
 	for _, at := range standings {
-		p := statusOf(at, s.kafka.TransactionalID, now.AtMS)
+		p := statusOf(at, func(instance string) string { return s.kafka.TransactionalID(eventlog.GroupProcessor, instance) }, now.AtMS)
 		now.OK = now.OK && p.State == stateLive
 		now.Partitions = append(now.Partitions, p)
 	}

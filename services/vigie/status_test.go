@@ -20,7 +20,9 @@ import (
 
 func TestStateOfAPartition(t *testing.T) {
 	const now = 1_800_000_000_000
-	id := eventlog.Config{}.TransactionalID
+	id := func(instance string) string {
+		return eventlog.Config{}.TransactionalID(eventlog.GroupProcessor, instance)
+	}
 	said := func(owner string, age time.Duration) *vigiev1.Progress {
 		return &vigiev1.Progress{Offset: 90, WatermarkMs: now - age.Milliseconds(), Owner: id(owner)}
 	}

@@ -270,7 +270,7 @@ func (in *installation) startRoles(ctx context.Context) error {
 	if err := in.group.Start(ctx, lifecycle.Named{Name: "keys", Service: closing{keys.Close}}); err != nil {
 		return err
 	}
-	if err := in.startProcessor(ctx, in.group); err != nil {
+	if err := in.startProcessor(ctx, in.group, in.partitions); err != nil {
 		return err
 	}
 	url, user, password := in.engine.Endpoint()

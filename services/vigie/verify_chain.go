@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/chain"
 	"github.com/open-vigie/vigie/services/processor"
@@ -154,7 +155,7 @@ func (s *settings) snapshotStore() snapshot.Store {
 	if dir := s.cfg.Processor.SnapshotDirectory; dir != "" {
 		return snapshot.NewDirectory(dir)
 	}
-	return snapshot.NewTopic(s.kafka, s.log)
+	return snapshot.NewTopic(s.kafka, topics.Snapshots, s.log)
 }
 
 // snapshotChains are the chains inside the snapshots that a progress record names.

@@ -54,7 +54,7 @@ func newTopicStore(t *testing.T) *topicStore {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	return &topicStore{NewTopic(eventlog.Config{Brokers: cluster.ListenAddrs()}, slog.New(slog.NewTextHandler(io.Discard, nil))), t}
+	return &topicStore{NewTopic(eventlog.Config{Brokers: cluster.ListenAddrs()}, topics.Snapshots, slog.New(slog.NewTextHandler(io.Discard, nil))), t}
 }
 
 // records are all of the partition, in order.

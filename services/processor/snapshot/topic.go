@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/open-vigie/vigie/schemas/ids"
-	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
 )
@@ -23,20 +22,24 @@ import (
 // memory of a writer.
 const writeAhead = 4
 
-// Topic keeps snapshots in vigie.snapshots, in the partition of the same number.
+// Topic keeps snapshots in a topic of their own, in the partition of the same number.
 // Keys are partition/offset/fold version/id/chunk, the manifest's last part is
 // "manifest".
 type Topic struct {
-	cfg eventlog.Config
-	log *slog.Logger
+	cfg  eventlog.Config
+	name string
+	log  *slog.Logger
 }
 
-// NewTopic keeps snapshots in that log.
-func NewTopic(cfg eventlog.Config, log *slog.Logger) *Topic { return &Topic{cfg: cfg, log: log} }
+// NewTopic keeps snapshots in the topic of this name: topics.Snapshots, or
+// topics.FleetSnapshots.
+func NewTopic(cfg eventlog.Config, name string, log *slog.Logger) *Topic {
+	return &Topic{cfg: cfg, name: name, log: log}
+}
 
 const manifestPart = "manifest"
 
-func (t *Topic) topic() string { return t.cfg.Topic(topics.Snapshots) }
+func (t *Topic) topic() string { return t.cfg.Topic(t.name) }
 
 func prefix(name *vigiev1.Snapshot) string {
 	return fmt.Sprintf("%d/%d/%d/%s/", name.GetPartition(), name.GetOffset(), name.GetFoldVersion(), ids.Show(name.GetId()))

@@ -185,6 +185,11 @@ export const fr = {
     'protection-not-restored': 'Remise en état due', 'left-on-test': 'Essai non levé', 'frequent-tests': 'Essais fréquents',
     'test-at-closed-or-high-risk': 'Essai sensible', 'test-incomplete': 'Essai incomplet', 'test-missed': 'Test cyclique manqué',
     'guard-late': 'Agent en retard', 'onboarding-stuck': 'Raccordement bloqué', 'commissioning-incomplete': 'Mise en service incomplète',
+    'mass-communication-loss': 'Perte de liaison en masse', 'mass-mains-loss': 'Coupure secteur en masse',
+    'group-alarm-storm': 'Avalanche d’alarmes d’un groupe', 'closure-wave': 'Vague de fermetures',
+    'onboarding-surge': 'Afflux de raccordements', 'call-surge': 'Afflux d’appels',
+    'alarm-flood': 'Flux d’alarmes d’un opérateur', overload: 'Surcharge', 'under-staffed-shift': 'Équipe en sous-effectif',
+    'staff-needed': 'Effectif nécessaire',
   } satisfies Record<DetectionKind, string>,
   class: {
     'hold-up': 'Agression', duress: 'Contrainte', fire: 'Incendie', sprinkler: 'Sprinkler', medical: 'Appel médical', 'lone-worker': 'Travailleur isolé',
@@ -386,6 +391,10 @@ export const en: Messages = {
     'claimed-idle': 'Claimed, idle', 'protection-not-restored': 'Protection not restored', 'left-on-test': 'Left on test',
     'frequent-tests': 'Frequent tests', 'test-at-closed-or-high-risk': 'Test at a closed or high-risk site', 'test-incomplete': 'Test incomplete',
     'test-missed': 'Cyclic test missed', 'guard-late': 'Guard late', 'onboarding-stuck': 'Connection stuck', 'commissioning-incomplete': 'Commissioning incomplete',
+    'mass-communication-loss': 'Mass communication loss', 'mass-mains-loss': 'Mass mains loss',
+    'group-alarm-storm': 'Alarm storm of a group', 'closure-wave': 'Closure wave', 'onboarding-surge': 'Onboarding surge',
+    'call-surge': 'Call surge', 'alarm-flood': 'Alarm flood of an operator', overload: 'Overload',
+    'under-staffed-shift': 'Under-staffed shift', 'staff-needed': 'Staff needed',
   },
   class: {
     'hold-up': 'Hold-up', duress: 'Duress', fire: 'Fire', sprinkler: 'Sprinkler', medical: 'Medical', 'lone-worker': 'Lone worker',

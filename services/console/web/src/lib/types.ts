@@ -19,6 +19,8 @@ export type DetectionKind =
   | 'interval-not-agreed' | 'confirmed-alarm' | 'police-call-without-ground' | 'claimed-idle' | 'protection-not-restored'
   | 'left-on-test' | 'frequent-tests' | 'test-at-closed-or-high-risk' | 'test-incomplete' | 'test-missed'
   | 'guard-late' | 'onboarding-stuck' | 'commissioning-incomplete'
+  | 'mass-communication-loss' | 'mass-mains-loss' | 'group-alarm-storm' | 'closure-wave' | 'onboarding-surge'
+  | 'call-surge' | 'alarm-flood' | 'overload' | 'under-staffed-shift' | 'staff-needed'
 export type Stage = 'requested' | 'scheduled' | 'installed' | 'tested' | 'in-service' | 'suspended' | 'resigned'
 export type IncidentStatus = 'open' | 'claimed' | 'verified' | 'parked' | 'closed'
 export type ActName = 'claim' | 'release' | IncidentForm

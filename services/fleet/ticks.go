@@ -1,0 +1,126 @@
+package fleet
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/open-vigie/vigie/schemas/ids"
+	"github.com/open-vigie/vigie/schemas/vigiev1"
+)
+
+const (
+	// asideAfter is how far behind the others a partition may report, in the log's
+	// time, before the fleet goes on without it: 2 min. It is less than the shortest
+	// window, so that what it tells later still counts where it belongs.
+	asideAfter = 2 * minute
+	// maxWaiting bounds the reports of a partition that wait for others; beyond, the
+	// slowest is set aside whatever the time.
+	maxWaiting = 4_096
+)
+
+// part is one partition as the fleet knows it.
+type part struct {
+	// reported is the last tick that it told.
+	reported int64
+	aside    bool
+	waiting  []*vigiev1.FleetTick
+}
+
+// report takes what a partition tells, and applies the ticks that are complete. A
+// record that came before is without effect, as one of an unknown partition is.
+func (f *Fold) report(env Env, t *vigiev1.FleetTick) {
+	n := int(t.GetPartition())
+	if n >= len(f.parts) || t.GetTickMs() <= f.parts[n].reported {
+		return
+	}
+	p := &f.parts[n]
+	p.reported = t.GetTickMs()
+	p.waiting = append(p.waiting, clone(t))
+	if f.first == 0 {
+		f.first = t.GetTickMs()
+	}
+	if p.aside {
+		p.aside = false
+		f.sayAside(env, n, true, t.GetTickMs())
+	}
+	f.setAside(env, t.GetTickMs(), len(p.waiting) > maxWaiting)
+	f.advance(env)
+}
+
+// setAside lets the fleet go on without who has been silent for too long.
+func (f *Fold) setAside(env Env, newest int64, full bool) {
+	for n := range f.parts {
+		p := &f.parts[n]
+		if behind := newest - max(p.reported, f.first); !p.aside && (behind > asideAfter || full && behind > 0 && len(p.waiting) == 0) {
+			p.aside = true
+			f.sayAside(env, n, false, newest)
+		}
+	}
+}
+
+// sayAside makes it a fact of the log.
+func (f *Fold) sayAside(env Env, n int, back bool, tick int64) {
+	f.said++
+	env.Broadcast(&vigiev1.Broadcast{
+		Id:      slices.Clone(idOf("vigie set aside", strconv.Itoa(n), strconv.FormatBool(back), strconv.FormatInt(tick, 10))),
+		Version: f.said, AtMs: tick,
+		Body: &vigiev1.Broadcast_FleetSetAside{FleetSetAside: &vigiev1.FleetSetAside{Partition: uint32(n), Back: back, TickMs: tick}},
+	})
+}
+
+func idOf(parts ...string) []byte {
+	id := ids.Hash(parts...)
+	return id[:]
+}
+
+// advance applies, tick by tick, what all partitions have told.
+func (f *Fold) advance(env Env) {
+	upTo := int64(0)
+	for i := range f.parts {
+		if p := &f.parts[i]; !p.aside && (upTo == 0 || p.reported < upTo) {
+			upTo = max(p.reported, 1)
+		}
+	}
+	var ready []*vigiev1.FleetTick
+	for i := range f.parts {
+		p := &f.parts[i]
+		k := 0
+		for k < len(p.waiting) && p.waiting[k].GetTickMs() <= upTo {
+			k++
+		}
+		ready = append(ready, p.waiting[:k]...)
+		p.waiting = slices.Delete(p.waiting, 0, k)
+	}
+	slices.SortStableFunc(ready, func(a, b *vigiev1.FleetTick) int {
+		return cmp.Or(cmp.Compare(a.GetTickMs(), b.GetTickMs()), cmp.Compare(a.GetPartition(), b.GetPartition()))
+	})
+	for i, t := range ready {
+		f.take(t)
+		if i+1 < len(ready) && ready[i+1].GetTickMs() == t.GetTickMs() || t.GetTickMs() <= f.applied {
+			continue // More of this tick follows, or it comes late: the next tick sees it.
+		}
+		f.applied = t.GetTickMs()
+		f.judge(env, f.applied)
+	}
+}
+
+// take adds what a partition tells of a tick.
+func (f *Fold) take(t *vigiev1.FleetTick) {
+	if t.GetPolicy() != nil && t.GetPolicyVersion() > f.policy {
+		f.policy, f.figures = t.GetPolicyVersion(), t.GetPolicy()
+	}
+	for _, g := range t.GetGroups() {
+		f.groupOf(groupKey{g.GetKind(), g.GetGroup()}).take(t, g)
+	}
+	for _, q := range t.GetQueues() {
+		f.takeQueue(t, q)
+	}
+	for _, o := range t.GetOperators() {
+		f.takePerson(t, o)
+	}
+	f.calls.add(t.GetTickMs(), t.GetCalls().GetOffered())
+	f.requests.add(t.GetTickMs(), t.GetConnectionsRequested())
+	f.completions.add(t.GetTickMs(), t.GetConnectionsCompleted())
+	f.backlog += int64(t.GetConnectionsRequested()) - int64(t.GetConnectionsCompleted())
+}
