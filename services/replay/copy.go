@@ -85,7 +85,11 @@ func (c *Copy) check(ctx context.Context, from eventlog.Config, log *slog.Logger
 func (c *Copy) add(ctx context.Context, number int32, out []*kgo.Record) error {
 	ctx = context.WithoutCancel(ctx)
 	for _, o := range out {
-		r := &kgo.Record{Topic: c.to.Topic(o.Topic), Partition: number, Key: o.Key, Value: o.Value, Headers: slices.Clone(o.Headers), Timestamp: o.Timestamp}
+		to := number
+		if n := topics.FixedPartitions(o.Topic); n > 0 {
+			to %= n // As the engine does: not every topic has as many as the log.
+		}
+		r := &kgo.Record{Topic: c.to.Topic(o.Topic), Partition: to, Key: o.Key, Value: o.Value, Headers: slices.Clone(o.Headers), Timestamp: o.Timestamp}
 		c.client.Produce(ctx, r, func(r *kgo.Record, err error) {
 			if err != nil {
 				c.fail(fmt.Errorf("write to %s partition %d: %w", r.Topic, r.Partition, err))
