@@ -45,6 +45,9 @@ type axis struct {
 	sequence uint32
 	last     *vigiev1.Event
 	occurred int64
+	// newestOpened lets acts be about the incident that was opened last, instead of the
+	// one that was put out last: what is heard twice is put out again.
+	newestOpened bool
 }
 
 // testClock is S of one group: segments of W in which it ran or stood.
@@ -393,12 +396,26 @@ func weekdays(open, closing uint32) *vigiev1.ScheduleSet {
 
 // incident is the id of the newest incident put out for the site.
 func (a *axis) incident() string {
+	if a.newestOpened {
+		return a.opened()
+	}
 	for i := len(a.outs) - 1; i >= 0; i-- {
 		if inc, ok := a.outs[i].value.(*vigiev1.Incident); ok && inc.GetSite() == a.site {
 			return inc.GetId()
 		}
 	}
 	return "7-0000000000000"
+}
+
+// opened is the id of the incident of the site that was put out first after all others.
+func (a *axis) opened() string {
+	newest, seen := "7-0000000000000", map[string]bool{}
+	for _, o := range a.outs {
+		if inc, ok := o.value.(*vigiev1.Incident); ok && inc.GetSite() == a.site && !seen[inc.GetId()] {
+			seen[inc.GetId()], newest = true, inc.GetId()
+		}
+	}
+	return newest
 }
 
 // lastIncident is the newest state put out of the newest incident.

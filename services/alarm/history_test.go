@@ -124,6 +124,7 @@ func play(t testingT, steps []step, only func(uint64) bool, duplicates bool) *ax
 
 func playUnder(t testingT, steps []step, only func(uint64) bool, duplicates bool, holdBack int64) *axis {
 	a := newAxis(t)
+	a.newestOpened = true
 	quick := DefaultPolicy() // What lasts a week by default ends within a day.
 	quick.Classes[0].Tests.FrequentWindowMs = day
 	quick.Classes[0].Fleet.HoldBackMs = holdBack
