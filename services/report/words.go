@@ -30,7 +30,12 @@ var (
 		"confirmed_alarm": "Alarme confirmée", "police_call_without_ground": "Appel sans motif", "claimed_idle": "Sans action",
 		"protection_not_restored": "Remise en état due", "left_on_test": "Essai non levé", "frequent_tests": "Essais fréquents",
 		"test_at_closed_or_high_risk": "Essai sensible", "test_incomplete": "Essai incomplet", "test_missed": "Test cyclique manqué",
-		"guard_late": "Agent en retard", "onboarding_stuck": "Raccordement bloqué",
+		"guard_late": "Agent en retard", "onboarding_stuck": "Raccordement bloqué", "commissioning_incomplete": "Mise en service incomplète",
+		"mass_communication_loss": "Perte de liaison en masse", "mass_mains_loss": "Coupure secteur en masse",
+		"group_alarm_storm": "Avalanche d’alarmes d’un groupe", "closure_wave": "Vague de fermetures",
+		"onboarding_surge": "Afflux de raccordements", "call_surge": "Afflux d’appels",
+		"alarm_flood": "Flux d’alarmes d’un opérateur", "overload": "Surcharge", "under_staffed_shift": "Équipe en sous-effectif",
+		"staff_needed": "Effectif nécessaire",
 	}
 )
 
