@@ -48,7 +48,8 @@ func (c *centreUnderTest) topicFrom(name string, start kgo.Offset) map[int32][]*
 	defer cl.Close()
 	ctx, done := context.WithTimeout(c.t.Context(), startPatience)
 	defer done()
-	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, full)
+	// A broker on a busy machine may be without a leader for a moment.
+	ends, err := eventlog.Listed(ctx, full, func() (kadm.ListedOffsets, error) { return kadm.NewClient(cl).ListCommittedOffsets(ctx, full) })
 	if err != nil {
 		c.t.Fatal(err)
 	}
