@@ -29,6 +29,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/internal/child"
 	"github.com/open-vigie/vigie/services/warehouse"
 	"github.com/open-vigie/vigie/services/warehouse/enginetest"
 )
@@ -447,7 +448,7 @@ func TestEngineKilledInMidInsert(t *testing.T) {
 	stop := b.run(20, func(ctx context.Context, table, token string, columns []warehouse.Column) error {
 		if n := inserts.Add(1); n == 5 || n == 25 {
 			// Killed at some moment of this insert, which none of us chooses.
-			go func() { _ = syscall.Kill(l.Pid(), syscall.SIGKILL) }()
+			go func() { _ = child.Signal(l.Pid(), syscall.SIGKILL) }()
 		}
 		return b.db.Insert(ctx, table, token, columns)
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/eventlog/broker"
+	"github.com/open-vigie/vigie/services/internal/child"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -150,7 +151,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 func kill9(t *testing.T, pid int) {
 	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := child.Signal(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/internal/child"
 	"github.com/open-vigie/vigie/services/panel"
 	"github.com/open-vigie/vigie/services/receiver/dc09"
 )
@@ -232,10 +233,10 @@ func (c *centre) poll(address string) (stop func()) {
 func (c *centre) thaw(r *roleUnderTest, meanwhile func()) {
 	c.t.Helper()
 	pid := r.cmd.Process.Pid
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+	if err := child.Signal(pid, syscall.SIGSTOP); err != nil {
 		c.t.Fatal(err)
 	}
-	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
+	defer func() { _ = child.Signal(pid, syscall.SIGCONT) }()
 	meanwhile()
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog/broker"
+	"github.com/open-vigie/vigie/services/internal/child"
 	"github.com/open-vigie/vigie/services/internal/lifecycle"
 	"github.com/open-vigie/vigie/services/warehouse/engine"
 )
@@ -106,7 +107,7 @@ func (d *deployment) startKafka() {
 // killKafka is kill -9; Kafka stays away until it is started again.
 func (d *deployment) killKafka() {
 	d.t.Helper()
-	if err := syscall.Kill(d.kafka.Pid(), syscall.SIGKILL); err != nil {
+	if err := child.Signal(d.kafka.Pid(), syscall.SIGKILL); err != nil {
 		d.t.Fatalf("kill Kafka (pid %d): %v", d.kafka.Pid(), err)
 	}
 	d.stopKafka()

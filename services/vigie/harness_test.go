@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/open-vigie/vigie/dashboards/plugin/plugintest"
+	"github.com/open-vigie/vigie/services/internal/child"
 	"github.com/open-vigie/vigie/services/internal/ports"
 )
 
@@ -213,7 +214,7 @@ func (in *installationUnderTest) stop() string {
 func (in *installationUnderTest) killKafka() {
 	in.t.Helper()
 	pid := in.childPID("kafka")
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := child.Signal(pid, syscall.SIGKILL); err != nil {
 		in.t.Fatalf("kill Kafka (pid %d): %v", pid, err)
 	}
 	if !eventually(startPatience, func() bool { return in.findChild("kafka") != pid }) {
@@ -237,7 +238,7 @@ func (in *installationUnderTest) findChild(name string) int {
 		return 0
 	}
 	pid, err := strconv.Atoi(strings.FieldsFunc(string(b), func(r rune) bool { return r < '0' || r > '9' })[0])
-	if err != nil || syscall.Kill(pid, 0) != nil {
+	if err != nil || child.Signal(pid, 0) != nil {
 		return 0
 	}
 	return pid

@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
+
+	"github.com/open-vigie/vigie/services/internal/child"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -99,7 +101,7 @@ func TestKafkaKeepsItsDataOverStopsKillsAndPorts(t *testing.T) {
 		}
 	}
 	put("one")
-	if err := syscall.Kill(k.Pid(), syscall.SIGKILL); err != nil {
+	if err := child.Signal(k.Pid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	put("two") // waits out the restart: same address

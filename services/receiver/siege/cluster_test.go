@@ -144,7 +144,7 @@ func (c *cluster) start(n int) {
 // kill is kill -9; the broker stays away until it is started again.
 func (c *cluster) kill(n int) {
 	c.t.Helper()
-	if err := syscall.Kill(c.nodes[n].Pid(), syscall.SIGKILL); err != nil {
+	if err := child.Signal(c.nodes[n].Pid(), syscall.SIGKILL); err != nil {
 		c.t.Fatal(err)
 	}
 	c.stops[n]()

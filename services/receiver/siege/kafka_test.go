@@ -19,6 +19,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/eventlog/broker"
+	"github.com/open-vigie/vigie/services/internal/child"
 )
 
 // patience bounds what a test waits for; none waits that long when it passes.
@@ -88,7 +89,7 @@ func (k *kafka) start() {
 
 func (k *kafka) signal(s syscall.Signal) {
 	k.t.Helper()
-	if err := syscall.Kill(k.broker.Pid(), s); err != nil {
+	if err := child.Signal(k.broker.Pid(), s); err != nil {
 		k.t.Fatalf("signal to Kafka (pid %d): %v", k.broker.Pid(), err)
 	}
 }

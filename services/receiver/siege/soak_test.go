@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/open-vigie/vigie/services/internal/child"
 )
 
 // The soak: everything that panels and attackers do, mixed and at a moderate rate,
@@ -157,14 +159,14 @@ func (s *soak) disturb(stop <-chan struct{}, k *kafka) {
 	for n := 1; wait(90*time.Second + time.Duration(s.random.IntN(60))*time.Second); n++ {
 		if n%killEach == 0 {
 			s.result.Kills++
-			_ = syscall.Kill(k.broker.Pid(), syscall.SIGKILL) // its keeper starts it again
+			_ = child.Signal(k.broker.Pid(), syscall.SIGKILL) // its keeper starts it again
 			continue
 		}
 		s.result.Stops++
 		pid := k.broker.Pid()
-		_ = syscall.Kill(pid, syscall.SIGSTOP)
+		_ = child.Signal(pid, syscall.SIGSTOP)
 		wait(time.Second + time.Duration(s.random.IntN(7000))*time.Millisecond)
-		_ = syscall.Kill(pid, syscall.SIGCONT)
+		_ = child.Signal(pid, syscall.SIGCONT)
 	}
 }
 

@@ -20,6 +20,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
+
+	"github.com/open-vigie/vigie/services/internal/child"
 )
 
 // prepare makes an engine for the test, in a process of its own, that is not started.
@@ -316,7 +318,7 @@ func TestKilledEngineComesBackWithItsData(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSEGV, syscall.SIGSTOP} {
 		pid := l.Pid()
 		began := time.Now()
-		if err := syscall.Kill(pid, signal); err != nil {
+		if err := child.Signal(pid, signal); err != nil {
 			t.Fatal(err)
 		}
 		await(t, 20*time.Second, func() bool { return l.Pid() != pid && l.Pid() != 0 })

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/open-vigie/vigie/services/internal/child"
 )
 
 // must runs a statement and returns its answer.
@@ -211,7 +213,7 @@ func TestKilledInAMerge(t *testing.T) {
 	}()
 	await(t, 20*time.Second, func() bool { return must(t, l, "SELECT count() FROM system.merges", nil) != "0" })
 	pid := l.Pid()
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := child.Signal(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	<-merged
