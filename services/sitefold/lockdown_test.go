@@ -207,17 +207,7 @@ func TestLockdown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]counted{}
-	for _, d := range detections(t, outputs) {
-		c := got[kindOf(d)]
-		switch d.GetStatus() {
-		case vigiev1.DetectionStatus_DETECTION_STATUS_OPENED:
-			c.opened++
-		case vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED:
-			c.closed++
-		}
-		got[kindOf(d)] = c
-	}
+	got := countedIn(detections(t, outputs))
 	for kind, n := range want {
 		if got[kind] != n {
 			t.Errorf("%s: opened and closed %v times, want %v", kind, got[kind], n)
@@ -228,6 +218,22 @@ func TestLockdown(t *testing.T) {
 			t.Errorf("%s: opened and closed %v times, want none", kind, n)
 		}
 	}
+}
+
+// countedIn counts by kind.
+func countedIn(all []*vigiev1.Detection) map[string]counted {
+	got := map[string]counted{}
+	for _, d := range all {
+		c := got[kindOf(d)]
+		switch d.GetStatus() {
+		case vigiev1.DetectionStatus_DETECTION_STATUS_OPENED:
+			c.opened++
+		case vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED:
+			c.closed++
+		}
+		got[kindOf(d)] = c
+	}
+	return got
 }
 
 func kindOf(d *vigiev1.Detection) string {
