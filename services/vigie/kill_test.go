@@ -63,8 +63,12 @@ func (tr *traffic) panel(ctx context.Context, network, address string, n int) {
 	}
 	defer line.Close()
 	codes := []string{"BA", "BR", "CL", "OP", "TA", "FA", "FR"}
+	// A zone is restored 64 messages after its alarm: a receiver that was frozen hands
+	// over what came to it meanwhile, and an alarm heard again after its restoral is
+	// rightly taken for a new one.
+	const zones = 64
 	for i := 0; ctx.Err() == nil; i++ {
-		message := panel.SIA(panel.Event{Account: account, Code: codes[i%len(codes)], Zone: strconv.Itoa(1 + i%5)})
+		message := panel.SIA(panel.Event{Account: account, Code: codes[i%len(codes)], Zone: strconv.Itoa(1 + i%zones)})
 		// A message on its way is finished even when the test stops the panels.
 		if _, err := line.Send(tr.t.Context(), message); err != nil {
 			if tr.t.Context().Err() == nil && !errors.Is(err, panel.ErrClosed) {
