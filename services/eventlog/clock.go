@@ -34,12 +34,12 @@ func (p PartitionTime) Behind() time.Duration {
 
 // Times tells how far time has come in each partition, in order.
 func Times(ctx context.Context, cfg Config, log *slog.Logger) ([]PartitionTime, error) {
-	all, _, err := Standings(ctx, cfg, log)
+	all, err := Standings(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	times := make([]PartitionTime, len(all))
-	for i, s := range all {
+	times := make([]PartitionTime, len(all.Sites))
+	for i, s := range all.Sites {
 		times[i] = PartitionTime{Partition: s.Partition, Newest: s.Newest, Unfolded: s.End - s.Progress.GetOffset()}
 		if w := s.Progress.GetWatermarkMs(); w > 0 {
 			times[i].Watermark = time.UnixMilli(w).UTC()

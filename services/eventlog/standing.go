@@ -16,7 +16,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
-// Standing is where one partition of vigie.events stands, by what its processor
+// Standing is where one partition of vigie.events, or of vigie.fleet, stands, by what its processor
 // has committed and by who has it now.
 type Standing struct {
 	Partition int32
@@ -39,49 +39,84 @@ type Member struct {
 	Partitions int
 }
 
-// Standings says where the partitions stand, in order, and who is in the group of
-// a role: of GroupProcessor, GroupArchiver. It changes nothing, and asks nobody
-// but Kafka.
-func Standings(ctx context.Context, cfg Config, log *slog.Logger) ([]Standing, map[string][]Member, error) {
+// Cluster is where everything that is folded stands.
+type Cluster struct {
+	// Sites are the partitions of vigie.events, in order.
+	Sites []Standing
+	// Fleet is the one of vigie.fleet; nil where that topic is not there yet.
+	Fleet *Standing
+	// Members are who is in the group of GroupProcessor, GroupFleet, GroupArchiver.
+	Members map[string][]Member
+}
+
+// Standings says where the partitions stand, and who is in the groups. It changes
+// nothing, and asks nobody but Kafka.
+func Standings(ctx context.Context, cfg Config, log *slog.Logger) (Cluster, error) {
 	cl, err := kgo.NewClient(cfg.ReaderOpts(log)...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("look at the log: %w", err)
+		return Cluster{}, fmt.Errorf("look at the log: %w", err)
 	}
 	defer cl.Close()
-	adm, topic := kadm.NewClient(cl), cfg.Topic(topics.Events)
+	adm := kadm.NewClient(cl)
+	in, owners, err := members(ctx, cfg, adm)
+	if err != nil {
+		return Cluster{}, err
+	}
+	all := Cluster{Members: in}
+	if all.Sites, err = standings(ctx, cfg, adm, log, topics.Events, topics.Progress, owners); err != nil {
+		return Cluster{}, err
+	}
+	there, err := adm.ListTopics(ctx, cfg.Topic(topics.Fleet), cfg.Topic(topics.FleetProgress))
+	if err != nil {
+		return Cluster{}, fmt.Errorf("look for the topics of the fleet: %w", err)
+	}
+	if there.Error() != nil {
+		return all, nil
+	}
+	fleet, err := standings(ctx, cfg, adm, log, topics.Fleet, topics.FleetProgress, owners)
+	if err == nil && len(fleet) > 0 {
+		all.Fleet = &fleet[0]
+	}
+	return all, err
+}
+
+// owner is who has a partition of which topic.
+type owner struct {
+	topic     string
+	partition int32
+}
+
+func standings(ctx context.Context, cfg Config, adm *kadm.Client, log *slog.Logger, of, progress string, owners map[owner]string) ([]Standing, error) {
+	topic := cfg.Topic(of)
 	newest, err := adm.ListMaxTimestampOffsets(ctx, topic)
 	if err == nil {
 		err = newest.Error()
 	}
 	if fatal := noTopic(err); fatal != nil {
-		return nil, nil, fmt.Errorf("%s: %w", topic, fatal)
+		return nil, fmt.Errorf("%s: %w", topic, fatal)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("look at the youngest records of %s: %w", topic, err)
+		return nil, fmt.Errorf("look at the youngest records of %s: %w", topic, err)
 	}
 	ends, err := adm.ListEndOffsets(ctx, topic)
 	if err != nil {
-		return nil, nil, fmt.Errorf("look at the end of %s: %w", topic, err)
+		return nil, fmt.Errorf("look at the end of %s: %w", topic, err)
 	}
-	last, err := lastProgress(ctx, cfg, adm, log)
+	last, err := lastProgress(ctx, cfg, adm, log, progress)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read how far the processors are: %w", err)
-	}
-	members, owners, err := members(ctx, cfg, adm)
-	if err != nil {
-		return nil, nil, err
+		return nil, fmt.Errorf("read how far the processors are: %w", err)
 	}
 	var all []Standing
 	newest.Each(func(o kadm.ListedOffset) {
 		end, _ := ends.Lookup(topic, o.Partition)
-		s := Standing{Partition: o.Partition, End: end.Offset, Progress: last[o.Partition], Owner: owners[o.Partition]}
+		s := Standing{Partition: o.Partition, End: end.Offset, Progress: last[o.Partition], Owner: owners[owner{topic, o.Partition}]}
 		if o.Timestamp > 0 {
 			s.Newest = time.UnixMilli(o.Timestamp).UTC()
 		}
 		all = append(all, s)
 	})
 	slices.SortFunc(all, func(a, b Standing) int { return int(a.Partition - b.Partition) })
-	return all, members, nil
+	return all, nil
 }
 
 // recentProgress is how far from the end of vigie.progress the last record of a
@@ -96,7 +131,7 @@ func LastProgress(ctx context.Context, cfg Config, log *slog.Logger) (map[int32]
 		return nil, fmt.Errorf("read how far the processors are: %w", err)
 	}
 	defer cl.Close()
-	last, err := lastProgress(ctx, cfg, kadm.NewClient(cl), log)
+	last, err := lastProgress(ctx, cfg, kadm.NewClient(cl), log, topics.Progress)
 	if err != nil {
 		return nil, fmt.Errorf("read how far the processors are: %w", err)
 	}
@@ -104,8 +139,8 @@ func LastProgress(ctx context.Context, cfg Config, log *slog.Logger) (map[int32]
 }
 
 // lastProgress is the newest committed progress record of each partition.
-func lastProgress(ctx context.Context, cfg Config, adm *kadm.Client, log *slog.Logger) (map[int32]*vigiev1.Progress, error) {
-	topic := cfg.Topic(topics.Progress)
+func lastProgress(ctx context.Context, cfg Config, adm *kadm.Client, log *slog.Logger, name string) (map[int32]*vigiev1.Progress, error) {
+	topic := cfg.Topic(name)
 	starts, err := listed(ctx, log, topic, adm.ListStartOffsets)
 	if err != nil {
 		return nil, err
@@ -118,30 +153,30 @@ func lastProgress(ctx context.Context, cfg Config, adm *kadm.Client, log *slog.L
 	for p, end := range ends {
 		from[p] = max(starts[p], end-recentProgress)
 	}
-	last, err := progressFrom(ctx, cfg, FromOffsets(from), log)
+	last, err := progressFrom(ctx, cfg, name, FromOffsets(from), log)
 	if err != nil {
 		return nil, err
 	}
 	for p := range ends {
 		if last[p] == nil && from[p] > starts[p] {
-			return progressFrom(ctx, cfg, FromStart(), log)
+			return progressFrom(ctx, cfg, name, FromStart(), log)
 		}
 	}
 	return last, nil
 }
 
-func progressFrom(ctx context.Context, cfg Config, from From, log *slog.Logger) (map[int32]*vigiev1.Progress, error) {
+func progressFrom(ctx context.Context, cfg Config, name string, from From, log *slog.Logger) (map[int32]*vigiev1.Progress, error) {
 	last := map[int32]*vigiev1.Progress{}
-	return last, readFrom(ctx, cfg, topics.Progress, from, log, func(r *kgo.Record) (bool, error) {
+	return last, readFrom(ctx, cfg, name, from, log, func(r *kgo.Record) (bool, error) {
 		progress := &vigiev1.Progress{}
 		last[r.Partition] = progress
 		return false, proto.Unmarshal(r.Value, progress)
 	})
 }
 
-// members says who is in the groups, and who has which partition of vigie.events.
-func members(ctx context.Context, cfg Config, adm *kadm.Client) (map[string][]Member, map[int32]string, error) {
-	roles := []string{GroupProcessor, GroupArchiver}
+// members says who is in the groups, and who has which partition to fold.
+func members(ctx context.Context, cfg Config, adm *kadm.Client) (map[string][]Member, map[owner]string, error) {
+	roles := []string{GroupProcessor, GroupFleet, GroupArchiver}
 	groups := make([]string, len(roles))
 	for i, role := range roles {
 		groups[i] = cfg.Group(role)
@@ -150,7 +185,7 @@ func members(ctx context.Context, cfg Config, adm *kadm.Client) (map[string][]Me
 	if err != nil {
 		return nil, nil, fmt.Errorf("look at the members of %v: %w", groups, err)
 	}
-	in, owners := map[string][]Member{}, map[int32]string{}
+	in, owners := map[string][]Member{}, map[owner]string{}
 	for i, role := range roles {
 		for _, m := range described[groups[i]].Members {
 			member := Member{Instance: m.ClientID, Host: m.ClientHost}
@@ -161,9 +196,9 @@ func members(ctx context.Context, cfg Config, adm *kadm.Client) (map[string][]Me
 			if has != nil {
 				for _, t := range has.Topics {
 					member.Partitions += len(t.Partitions)
-					if role == GroupProcessor && t.Topic == cfg.Topic(topics.Events) {
-						for _, p := range t.Partitions {
-							owners[p] = member.Instance
+					for _, p := range t.Partitions {
+						if role != GroupArchiver {
+							owners[owner{t.Topic, p}] = member.Instance
 						}
 					}
 				}

@@ -78,6 +78,9 @@ func (f *Fold) Counts() (groups, openDetections, policy, said uint64) {
 	return uint64(len(f.groups)), uint64(len(f.open)), f.policy, f.said
 }
 
+// Applied is the last tick judged, Unix ms UTC; 0 before the first.
+func (f *Fold) Applied() int64 { return f.applied }
+
 // Apply folds one record of vigie.fleet; what is not a tick is passed over.
 func (f *Fold) Apply(env Env, rec *vigiev1.LogRecord) {
 	if t := rec.GetFleetTick(); t != nil {

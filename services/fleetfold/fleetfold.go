@@ -31,6 +31,9 @@ func (f *fleetFold) Counts() processor.Counts {
 	return processor.Counts{OpenDetections: open, PolicyVersion: policy, BroadcastVersion: said}
 }
 
+// Time is the last tick that all partitions have told.
+func (f *fleetFold) Time() int64 { return f.fold.Applied() }
+
 func (f *fleetFold) Snapshot() processor.Frozen { return f.fold.Snapshot() }
 
 func (f *fleetFold) Restore(piece *packed.Coder) error { return f.fold.Restore(piece) }

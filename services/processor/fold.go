@@ -51,6 +51,13 @@ type Frozen interface {
 	Next(piece *packed.Coder) (more bool)
 }
 
+// Timed is a Fold that keeps a time of its own, because what it folds has no beats.
+// The time is shown as the partition's watermark, and decides nothing in the engine.
+type Timed interface {
+	// Time is how far the fold is, Unix ms UTC; 0 before its first record.
+	Time() int64
+}
+
 // Counts says how much a fold holds.
 type Counts struct {
 	Sites, OpenDetections, PolicyVersion, BroadcastVersion uint64

@@ -30,26 +30,30 @@ type metrics struct {
 	*stopMetrics
 }
 
-// RegisterMetrics registers what a processor counts, for the page that lists it.
+// RegisterMetrics registers what a processor of sites, and one of the fleet, count,
+// for the page that lists it.
 func RegisterMetrics(reg prometheus.Registerer) error {
-	newMetrics(reg)
+	newMetrics(reg, OfSites)
+	newMetrics(reg, OfFleet)
 	return nil
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+// newMetrics makes the metrics of a processor. They are registered as
+// vigie_<role>_<name>, so that the processors of one process never share one.
+func newMetrics(reg prometheus.Registerer, of Source) *metrics {
 	gauge := func(name, help string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "vigie_processor_" + name, Help: help}, []string{"partition"})
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{"partition"})
 	}
 	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_processor_" + name, Help: help})
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	m := &metrics{
-		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_processor_records_total", Help: "Records folded."}, []string{"partition"}),
-		outputs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_processor_outputs_total", Help: "Outputs in confirmed transactions."}, []string{"topic"}),
+		records: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "records_total", Help: "Records folded."}, []string{"partition"}),
+		outputs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "outputs_total", Help: "Outputs in confirmed transactions."}, []string{"topic"}),
 		commits: counter("commits_total", "Confirmed transactions."),
 		aborts:  counter("aborts_total", "Aborted transactions; their outputs were sent again."), rebuilds: counter("rebuilds_total", "Times that the Kafka client was rebuilt."),
-		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vigie_processor_commit_seconds", Help: "Time to make a transaction.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
-		restored:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vigie_processor_restore_seconds", Help: "Time to restore a partition, from assigned to live.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}),
+		commitSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "commit_seconds", Help: "Time to make a transaction.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		restored:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "restore_seconds", Help: "Time to restore a partition, from assigned to live.", Buckets: prometheus.ExponentialBuckets(0.01, 2, 14)}),
 		watermark:     gauge("watermark_timestamp_seconds", "Watermark W of the partition, Unix time."),
 		lag:           gauge("lag_records", "Records of the partition not yet folded."),
 		sites:         gauge("sites", "Sites held."),
@@ -61,11 +65,16 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 
 		snapshotMetrics: newSnapshotMetrics(), stopMetrics: newStopMetrics(),
 	}
-	if reg != nil {
-		reg.MustRegister(m.records, m.outputs, m.commits, m.aborts, m.rebuilds, m.commitSeconds, m.restored,
-			m.watermark, m.lag, m.sites, m.detections, m.degraded, m.timers, m.jumpRefused, m.ages)
-		m.snapshotMetrics.register(reg)
-		m.stopMetrics.register(reg)
+	if reg == nil {
+		return m
+	}
+	reg = prometheus.WrapRegistererWithPrefix("vigie_"+of.Role+"_", reg)
+	reg.MustRegister(m.records, m.outputs, m.commits, m.aborts, m.rebuilds, m.commitSeconds, m.restored,
+		m.watermark, m.lag, m.detections, m.ages)
+	m.snapshotMetrics.register(reg)
+	m.stopMetrics.register(reg)
+	if of == OfSites { // The fleet has no sites, no beats and no timers, and signs nothing.
+		reg.MustRegister(m.sites, m.degraded, m.timers, m.jumpRefused, m.beatGaps, m.overdone, m.checkpoints, m.checkpointsUnmade)
 	}
 	return m
 }
@@ -82,8 +91,8 @@ func (m *metrics) folded(p *partition, n int, highWatermark int64, last time.Tim
 func (m *metrics) state(p *partition) {
 	label := strconv.Itoa(int(p.number))
 	counts := p.fold.Counts()
-	m.watermark.WithLabelValues(label).Set(float64(p.clock.w) / 1000)
-	m.ages.watermark(p.number, p.clock.w)
+	m.watermark.WithLabelValues(label).Set(float64(p.watermark()) / 1000)
+	m.ages.watermark(p.number, p.watermark())
 	m.snapshots(p)
 	m.sites.WithLabelValues(label).Set(float64(counts.Sites))
 	m.detections.WithLabelValues(label).Set(float64(counts.OpenDetections))
@@ -165,9 +174,9 @@ type partAge struct {
 func newAges(now func() time.Time) *ages {
 	return &ages{
 		now: now, parts: map[int32]*partAge{},
-		watermarkAge: prometheus.NewDesc("vigie_processor_watermark_age_seconds", "How far the partition's watermark W lies behind this machine's clock: the dead-man's figure.", []string{"partition"}, nil),
-		snapshotAge:  prometheus.NewDesc("vigie_processor_snapshot_age_seconds", "Age of the newest snapshot that counts; not there while the partition has none.", []string{"partition"}, nil),
-		behind:       prometheus.NewDesc("vigie_processor_lag_seconds", "Age of the last record folded while more wait in the partition, else 0.", []string{"partition"}, nil),
+		watermarkAge: prometheus.NewDesc("watermark_age_seconds", "How far the partition's watermark W lies behind this machine's clock: the dead-man's figure.", []string{"partition"}, nil),
+		snapshotAge:  prometheus.NewDesc("snapshot_age_seconds", "Age of the newest snapshot that counts; not there while the partition has none.", []string{"partition"}, nil),
+		behind:       prometheus.NewDesc("lag_seconds", "Age of the last record folded while more wait in the partition, else 0.", []string{"partition"}, nil),
 	}
 }
 

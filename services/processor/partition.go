@@ -233,10 +233,19 @@ func (p *partition) drop(committed int64) {
 func (p *partition) progress(owner string) *vigiev1.Progress {
 	n := p.fold.Counts()
 	return &vigiev1.Progress{
-		Partition: uint32(p.number), Offset: p.next, WatermarkMs: p.clock.w, Clocks: p.clock.clocks(),
+		Partition: uint32(p.number), Offset: p.next, WatermarkMs: p.watermark(), Clocks: p.clock.clocks(),
 		ChainHash: p.chain.Hash[:], ChainOrdinal: p.chain.Ordinal,
 		FoldVersion: p.fold.Version(), PolicyVersion: n.PolicyVersion, BroadcastVersion: n.BroadcastVersion,
 		Owner: owner, Sites: n.Sites, OpenDetections: n.OpenDetections, Snapshots: p.saved.named,
 		Stopped: p.stopped(),
 	}
+}
+
+// watermark is how far the partition's time is, Unix ms UTC: that of the beats, or
+// of a fold that keeps its own.
+func (p *partition) watermark() int64 {
+	if f, ok := p.fold.(Timed); ok {
+		return f.Time()
+	}
+	return p.clock.w
 }

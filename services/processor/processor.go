@@ -110,7 +110,7 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 		deps.Store = snapshot.NewTopic(deps.Kafka, cfg.Source.Snapshots, deps.Log)
 	}
 	return &Processor{
-		cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics), store: deps.Store,
+		cfg: cfg, deps: deps, metrics: newMetrics(deps.Metrics, cfg.Source), store: deps.Store,
 		ready: make(chan struct{}), kept: map[int32]*partition{}, unwritable: map[int32]*unwritable{},
 		reads: envelopeVersion, mayKeep: maxKept,
 	}, nil

@@ -17,19 +17,19 @@ type snapshotMetrics struct {
 
 func newSnapshotMetrics() *snapshotMetrics {
 	histogram := func(name, help string, first float64) prometheus.Histogram {
-		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vigie_processor_" + name, Help: help, Buckets: prometheus.ExponentialBuckets(first, 4, 9)})
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(first, 4, 9)})
 	}
 	counter := func(name, help, label string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_processor_" + name, Help: help}, []string{label})
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
 	}
 	m := &snapshotMetrics{
 		snapshotSeconds:   histogram("snapshot_seconds", "Time to encode and write a snapshot, beside the loop.", 0.001),
 		snapshotStop:      histogram("snapshot_stop_seconds", "Time for which a partition stood still for the copy of its state.", 0.00001),
-		snapshotBytes:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "vigie_processor_snapshot_bytes", Help: "Bytes of the newest snapshot that counts."}, []string{"partition"}),
+		snapshotBytes:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "snapshot_bytes", Help: "Bytes of the newest snapshot that counts."}, []string{"partition"}),
 		snapshotFailures:  counter("snapshot_failures_total", "Snapshots that could not be written, read, removed or swept.", "what"),
 		restores:          counter("restores_total", "Partitions restored, by where the state came from: memory, snapshot, older_snapshot or log.", "source"),
-		checkpoints:       prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_processor_checkpoints_total", Help: "Checkpoints of the audit chain signed and appended."}),
-		checkpointsUnmade: prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_processor_checkpoint_failures_total", Help: "Checkpoints of the audit chain that could not be signed or appended; the next minute's say as much."}),
+		checkpoints:       prometheus.NewCounter(prometheus.CounterOpts{Name: "checkpoints_total", Help: "Checkpoints of the audit chain signed and appended."}),
+		checkpointsUnmade: prometheus.NewCounter(prometheus.CounterOpts{Name: "checkpoint_failures_total", Help: "Checkpoints of the audit chain that could not be signed or appended; the next minute's say as much."}),
 	}
 	// A rate needs the zero that came before.
 	for _, what := range []string{choreWrite, choreRead, choreRemove, choreSweep} {
@@ -42,7 +42,7 @@ func newSnapshotMetrics() *snapshotMetrics {
 }
 
 func (m *snapshotMetrics) register(reg prometheus.Registerer) {
-	reg.MustRegister(m.snapshotSeconds, m.snapshotStop, m.snapshotBytes, m.snapshotFailures, m.restores, m.checkpoints, m.checkpointsUnmade)
+	reg.MustRegister(m.snapshotSeconds, m.snapshotStop, m.snapshotBytes, m.snapshotFailures, m.restores)
 }
 
 func (m *snapshotMetrics) snapshotFailed(what string) {

@@ -24,11 +24,11 @@ type stopMetrics struct {
 
 func newStopMetrics() *stopMetrics {
 	m := &stopMetrics{
-		stops:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "vigie_processor_partition_stopped", Help: "1 while a partition stands: newer-envelope, fold-failed, or unwritable-output, which is tried again by itself."}, []string{"partition", "reason"}),
-		setAside: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "vigie_processor_set_aside_total", Help: "Records of the log that are no events, said on vigie.rejected and gone over."}, []string{"reason"}),
-		brims:    prometheus.NewCounter(prometheus.CounterOpts{Name: "vigie_processor_input_pauses_total", Help: "Times that a partition kept so many outputs for transactions to come that its input was paused."}),
-		beatGaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "vigie_processor_beat_gaps", Help: "Beats of the writers known now that never came."}, []string{"partition"}),
-		overdone: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "vigie_processor_supervision_degraded", Help: "1 while receivers of the group come and go too often for supervision to wait for their panels."}, []string{"partition", "group"}),
+		stops:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "partition_stopped", Help: "1 while a partition stands: newer-envelope, fold-failed, or unwritable-output, which is tried again by itself."}, []string{"partition", "reason"}),
+		setAside: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "set_aside_total", Help: "Records of the log that are no events, said on vigie.rejected and gone over."}, []string{"reason"}),
+		brims:    prometheus.NewCounter(prometheus.CounterOpts{Name: "input_pauses_total", Help: "Times that a partition kept so many outputs for transactions to come that its input was paused."}),
+		beatGaps: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "beat_gaps", Help: "Beats of the writers known now that never came."}, []string{"partition"}),
+		overdone: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "supervision_degraded", Help: "1 while receivers of the group come and go too often for supervision to wait for their panels."}, []string{"partition", "group"}),
 		why:      map[int32]error{},
 	}
 	for _, reason := range []string{asideUndecodable, asideEmpty} { // A rate needs the zero that came before.
@@ -38,7 +38,7 @@ func newStopMetrics() *stopMetrics {
 }
 
 func (m *stopMetrics) register(reg prometheus.Registerer) {
-	reg.MustRegister(m.stops, m.setAside, m.brims, m.beatGaps, m.overdone)
+	reg.MustRegister(m.stops, m.setAside, m.brims)
 }
 
 // time shows what blurs a partition's time.

@@ -52,10 +52,11 @@ func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group, parti
 func (s *settings) startFleet(ctx context.Context, g *lifecycle.Group, partitions int32) error {
 	cfg := s.processorConfig()
 	cfg.Source, cfg.NewFold = processor.OfFleet, fleetfold.New(partitions)
-	f, err := processor.New(cfg, processor.Deps{Log: s.log, Kafka: s.kafkaOf("fleet")})
+	f, err := processor.New(cfg, processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("fleet")})
 	if err != nil {
 		return fmt.Errorf("the fold of the fleet: %w", err)
 	}
+	s.health.Add("fleet", standby{f}.Health)
 	return g.Start(ctx, lifecycle.Named{Name: "fleet", Service: standby{f}})
 }
 
@@ -64,6 +65,16 @@ func (s *settings) startFleet(ctx context.Context, g *lifecycle.Group, partition
 type standby struct{ *processor.Processor }
 
 func (standby) Ready() <-chan struct{} { return closing{}.Ready() }
+
+// Health is that of the owner; who stands by is in health.
+func (s standby) Health(ctx context.Context) error {
+	select {
+	case <-s.Processor.Ready():
+		return s.Processor.Health(ctx)
+	default:
+		return nil
+	}
+}
 
 func (s *settings) processorConfig() processor.Config {
 	c := s.cfg.Processor

@@ -31,6 +31,9 @@ const (
 const (
 	// staleAfter is the age of a watermark past which the page says "not live", too.
 	staleAfter = 5 * time.Second
+	// fleetStaleAfter is that of the fleet's time, which goes in ticks of 5 s that all
+	// partitions have told.
+	fleetStaleAfter = 30 * time.Second
 	// watchEvery is the pace of --watch.
 	watchEvery = 2 * time.Second
 )
@@ -40,6 +43,8 @@ type clusterStatus struct {
 	AtMS       int64             `json:"at_ms"`
 	OK         bool              `json:"ok"`
 	Partitions []partitionStatus `json:"partitions"`
+	// Fleet is the fold over many sites; absent where its topic is not there yet.
+	Fleet *partitionStatus `json:"fleet,omitempty"`
 	// Roles that are members of a group; others write beats, and are seen in W.
 	Roles []roleStatus `json:"roles"`
 }
@@ -92,10 +97,11 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show how far each partition is, who has it, and what stands still and why",
 		Long: `Shows, for each partition of the log, who folds it, how far, how old its time is,
-its newest snapshot, and whether it stands still and why. It asks Kafka alone and
+its newest snapshot, and whether it stands still and why; then the same of the fold
+of the fleet, which looks at many sites at once. It asks Kafka alone and
 changes nothing: it works beside any installation, also when no role answers.
 
-Ends with 1 when a partition is stopped, stale, being restored or in nobody's hands.`,
+Ends with 1 when one of them is stopped, stale, being restored or in nobody's hands.`,
 		Example: "  vigie status\n  vigie status --watch\n  vigie status --json --brokers kafka-1:9092",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := load(cmd)
@@ -154,26 +160,34 @@ func (s *settings) watchStatus(ctx context.Context, out io.Writer, show func(io.
 
 // status looks once.
 func (s *settings) status(ctx context.Context) (clusterStatus, error) {
-	standings, members, err := eventlog.Standings(ctx, s.kafka, s.log)
+	all, err := eventlog.Standings(ctx, s.kafka, s.log)
 	if err != nil {
 		return clusterStatus{}, err
 	}
 	now := clusterStatus{AtMS: time.Now().UnixMilli(), OK: true, Partitions: []partitionStatus{}, Roles: []roleStatus{}}
-	for _, at := range standings {
-		p := statusOf(at, func(instance string) string { return s.kafka.TransactionalID(eventlog.GroupProcessor, instance) }, now.AtMS)
+	ids := func(role string) func(string) string {
+		return func(instance string) string { return s.kafka.TransactionalID(role, instance) }
+	}
+	for _, at := range all.Sites {
+		p := statusOf(at, ids(eventlog.GroupProcessor), now.AtMS, staleAfter)
 		now.OK = now.OK && p.State == stateLive
 		now.Partitions = append(now.Partitions, p)
 	}
-	for _, role := range []string{eventlog.GroupProcessor, eventlog.GroupArchiver} {
-		for _, m := range members[role] {
+	if all.Fleet != nil {
+		p := statusOf(*all.Fleet, ids(eventlog.GroupFleet), now.AtMS, fleetStaleAfter)
+		now.OK, now.Fleet = now.OK && p.State == stateLive, &p
+	}
+	for _, role := range []string{eventlog.GroupProcessor, eventlog.GroupFleet, eventlog.GroupArchiver} {
+		for _, m := range all.Members[role] {
 			now.Roles = append(now.Roles, roleStatus{role, m.Instance, m.Host, m.Partitions})
 		}
 	}
 	return now, nil
 }
 
-// statusOf judges one partition. id is the transactional id of an instance.
-func statusOf(at eventlog.Standing, id func(instance string) string, nowMS int64) partitionStatus {
+// statusOf judges one partition, whose time is stale past an age. id is the
+// transactional id of an instance.
+func statusOf(at eventlog.Standing, id func(instance string) string, nowMS int64, stale time.Duration) partitionStatus {
 	said := at.Progress
 	p := partitionStatus{
 		Partition: at.Partition, Owner: at.Owner, Offset: said.GetOffset(), End: at.End, LagRecords: at.End - said.GetOffset(),
@@ -198,11 +212,11 @@ func statusOf(at eventlog.Standing, id func(instance string) string, nowMS int64
 	if stop := said.GetStopped(); stop != nil {
 		p.Stopped = &stoppedStatus{Reason: stop.GetReason(), Detail: stop.GetDetail(), SinceMS: stop.GetAtMs()}
 	}
-	p.State = stateOf(p, said, id)
+	p.State = stateOf(p, said, id, stale)
 	return p
 }
 
-func stateOf(p partitionStatus, said *vigiev1.Progress, id func(string) string) string {
+func stateOf(p partitionStatus, said *vigiev1.Progress, id func(string) string, stale time.Duration) string {
 	switch {
 	case p.Stopped != nil:
 		return stateStopped
@@ -210,7 +224,7 @@ func stateOf(p partitionStatus, said *vigiev1.Progress, id func(string) string) 
 		return stateNobody
 	case said.GetOwner() != id(p.Owner):
 		return stateRestoring
-	case p.WatermarkMS == 0 || p.WatermarkAgeMS > staleAfter.Milliseconds():
+	case p.WatermarkMS == 0 || p.WatermarkAgeMS > stale.Milliseconds():
 		return stateStale
 	}
 	return stateLive
@@ -228,10 +242,14 @@ func (c clusterStatus) err() error {
 			said += fmt.Sprintf(", %d %s", n, state)
 		}
 	}
-	if said == "" {
-		return nil
+	var all error
+	if said != "" {
+		all = fmt.Errorf("of %d partitions%s", len(c.Partitions), said)
 	}
-	return fmt.Errorf("of %d partitions%s", len(c.Partitions), said)
+	if f := c.Fleet; f != nil && f.State != stateLive {
+		all = errors.Join(all, fmt.Errorf("the fold of the fleet: %s", f.State))
+	}
+	return all
 }
 
 func showJSON(out io.Writer, c clusterStatus) error { return json.NewEncoder(out).Encode(c) }

@@ -42,7 +42,7 @@ func TestStateOfAPartition(t *testing.T) {
 		"who could not fold it is gone": {eventlog.Standing{Progress: stopped}, stateStopped},
 	} {
 		test.at.End, test.at.Newest = 100, time.UnixMilli(now)
-		p := statusOf(test.at, id, now)
+		p := statusOf(test.at, id, now, staleAfter)
 		if p.State != test.want {
 			t.Errorf("%s: %s, want %s", name, p.State, test.want)
 		}
@@ -108,8 +108,14 @@ func TestStatusTellsHowEachPartitionDoes(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	if len(now.Roles) != 1 || now.Roles[0].Role != eventlog.GroupProcessor || now.Roles[0].Instance != "a" || now.Roles[0].Partitions != deployedPartitions {
+	if want := []roleStatus{{eventlog.GroupProcessor, "a", "", deployedPartitions}, {eventlog.GroupFleet, "a", "", 1}}; !slices.EqualFunc(now.Roles, want, func(have, want roleStatus) bool {
+		want.Host = have.Host
+		return have == want
+	}) {
 		t.Errorf("roles: %+v", now.Roles)
+	}
+	if f := now.Fleet; f == nil || f.Owner != "a" || f.Offset == 0 || f.FoldVersion == 0 || f.PolicyVersion == 0 || f.WatermarkMS == 0 {
+		t.Errorf("the fleet: %+v", f)
 	}
 	if !eventually(startPatience, func() bool { _, now = d.askStatus(); return now.Partitions[0].Snapshot != nil }) {
 		t.Error("no snapshot is shown")
@@ -128,7 +134,9 @@ func TestStatusTellsHowEachPartitionDoes(t *testing.T) {
 	processor.stop()
 	want = all(stateNobody)
 	want[1] = stateStopped
-	d.awaitStatus(exitFailed, want...)
+	if now = d.awaitStatus(exitFailed, want...); now.Fleet.State != stateNobody {
+		t.Errorf("nobody folds the fleet, and it is said to be %s", now.Fleet.State)
+	}
 }
 
 // watch looks twice with --watch, then ends it as a person does.

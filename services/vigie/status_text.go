@@ -21,15 +21,26 @@ func showStatus(out io.Writer, c clusterStatus) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if f := c.Fleet; f != nil {
+		fmt.Fprintf(out, "fleet: %s, owner %s, offset %d of %d, behind %s, time is %s, %d detections open, snapshot %s\n",
+			f.State, orDash(f.Owner), f.Offset, f.End, f.behind(), f.time(), f.OpenDetections, f.Snapshot)
+	}
 	for _, r := range c.Roles {
 		fmt.Fprintf(out, "%s %s on %s has %d partitions\n", r.Role, orDash(r.Instance), orDash(strings.TrimPrefix(r.Host, "/")), r.Partitions)
 	}
 	for _, p := range c.Partitions {
-		if p.Stopped != nil {
-			fmt.Fprintf(out, "since %s: %s\n", instant(time.UnixMilli(p.Stopped.SinceMS).UTC()), p.Stopped.Detail)
-		}
+		showStop(out, p.Stopped)
+	}
+	if c.Fleet != nil {
+		showStop(out, c.Fleet.Stopped)
 	}
 	return nil
+}
+
+func showStop(out io.Writer, s *stoppedStatus) {
+	if s != nil {
+		fmt.Fprintf(out, "since %s: %s\n", instant(time.UnixMilli(s.SinceMS).UTC()), s.Detail)
+	}
 }
 
 func orDash(s string) string {

@@ -59,7 +59,7 @@ func List(register func(prometheus.Registerer) error) ([]Described, error) {
 	for _, c := range r.seen {
 		for _, d := range descriptions(c) {
 			if d.Type == "" {
-				d.Type = cmp.Or(types[d.Name], "gauge")
+				d.Type = cmp.Or(types[d.Name], typeByName(d.Name))
 			}
 			d.Unit = unitOf(d)
 			byName[d.Name] = d
@@ -118,6 +118,15 @@ func typeOf(c prometheus.Collector) string {
 		return "histogram"
 	}
 	return ""
+}
+
+// typeByName is the type of what is registered under a prefix, which hides the
+// collector, and has no series yet.
+func typeByName(name string) string {
+	if strings.HasSuffix(name, "_total") {
+		return "counter"
+	}
+	return "gauge"
 }
 
 func unitOf(d Described) string {
