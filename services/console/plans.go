@@ -137,7 +137,7 @@ func (c *Console) registerConsignes(api huma.API) {
 			return nil, problem.New(problem.NotFound, fmt.Sprintf("no site has the number %d", in.Site))
 		}
 		who := auth.UserOf(ctx)
-		if who.Role == auth.RoleMachine {
+		if !who.IsPerson() {
 			return nil, problem.New(problem.Forbidden, "texts of consignes are opened for people only")
 		}
 		texts, err := c.open(st.GetConsignes())

@@ -112,7 +112,7 @@ func (c *Console) sent(ctx context.Context, in SentQuery, q transmissions.Questi
 		return nil, problem.New(problem.Invalid, fmt.Sprintf("since is before until, and %s back at most", sinceMost))
 	}
 	who := auth.UserOf(ctx)
-	q.Limit, q.Open = in.Limit, who.Role == auth.RoleOperator
+	q.Limit, q.Open = in.Limit, who.IsPerson()
 	select {
 	case c.lookings <- struct{}{}:
 		defer func() { <-c.lookings }()

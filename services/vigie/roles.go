@@ -153,6 +153,7 @@ func (s *settings) startFront(ctx context.Context, g *lifecycle.Group, keys *vau
 		return nil, err
 	}
 	gate.Mount(server.Mux())
+	auth.RegisterPeople(server.API(), gate, s.cfg.HTTP.URL)
 	desk.Register(server.API(), people)
 	console.Register(server.API(), view)
 	if gateways != nil {

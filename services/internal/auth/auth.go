@@ -37,8 +37,14 @@ const (
 
 // Roles of those who make requests.
 const (
+	// RoleOperator handles incidents.
 	RoleOperator = "operator"
-	RoleMachine  = "machine"
+	// RoleShiftLeader (chef de poste) is an operator who lets people in, and whom some
+	// rules ask for.
+	RoleShiftLeader = "shift-leader"
+	// RoleReader only looks: managers, planners, auditors.
+	RoleReader  = "reader"
+	RoleMachine = "machine"
 )
 
 // User is who makes a request.
@@ -48,11 +54,14 @@ type User struct {
 	Role string
 }
 
+// IsPerson tells people from machines.
+func (u User) IsPerson() bool { return u.Role != "" && u.Role != RoleMachine }
+
 // Config says where the file is and who there is.
 type Config struct {
 	// Dir is where auth.json is kept, made 0700 when absent.
 	Dir string
-	// User is the one person there is; "operator" when empty.
+	// User is the first person, who is the shift leader; "operator" when empty.
 	User string
 }
 
@@ -101,16 +110,20 @@ func Open(cfg Config, deps Deps) (*Auth, error) {
 	return a, nil
 }
 
-// LoginLink makes a link that opens one session, once, within a day. base is
-// the console's address, for example http://127.0.0.1:8080.
+// LoginLink makes a link that opens one session of the first person, once, within a
+// day. base is the console's address, for example http://127.0.0.1:8080.
 func (a *Auth) LoginLink(base string) string {
-	token := secret()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.linkFor(a.user, base)
+}
+
+func (a *Auth) linkFor(user, base string) string {
+	token := secret()
 	if len(a.links) >= maxLinks {
 		a.forgetOldestLink()
 	}
-	a.links[hash(token)] = link{user: a.user, expires: a.now().Add(linkTTL)}
+	a.links[hash(token)] = link{user: user, expires: a.now().Add(linkTTL)}
 	return strings.TrimSuffix(base, "/") + "/login?t=" + token
 }
 
@@ -205,10 +218,11 @@ func (a *Auth) who(r *http.Request) (User, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s, ok := a.state.session(encode(hash(c.Value)))
-	if !ok || a.now().After(s.Expires) {
+	role := a.roleOf(s.User)
+	if !ok || role == "" || a.now().After(s.Expires) {
 		return User{}, false
 	}
-	return User{Name: s.User, Role: RoleOperator}, true
+	return User{Name: s.User, Role: role}, true
 }
 
 func (a *Auth) machine(bearer string) (User, bool) {
@@ -240,6 +254,8 @@ func (a *Auth) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, ok := a.who(r)
 		switch {
+		case ok && u.Role == RoleReader && !onlyLooks(r):
+			problem.Write(w, r, problem.New(problem.Forbidden, "a reader looks, and changes nothing"))
 		case ok:
 			next.ServeHTTP(w, r.WithContext(With(r.Context(), u)))
 		case isOpen(r.URL.Path):
@@ -251,6 +267,12 @@ func (a *Auth) Require(next http.Handler) http.Handler {
 			a.page(w, r, http.StatusUnauthorized, pageSignIn)
 		}
 	})
+}
+
+// onlyLooks: the request changes nothing but the reader's own session. A question to
+// a dashboard's panel is a POST that reads.
+func onlyLooks(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.URL.Path == "/logout" || strings.HasPrefix(r.URL.Path, "/api/v1/queries/")
 }
 
 func secret() string {

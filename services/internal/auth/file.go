@@ -15,6 +15,7 @@ import (
 type stored struct {
 	// Instance tells the cookies of two installations on one host apart.
 	Instance string    `json:"instance"`
+	People   []Person  `json:"people,omitempty"`
 	Sessions []session `json:"sessions"`
 	Tokens   []token   `json:"tokens"`
 }
