@@ -447,6 +447,7 @@ type Broadcast struct {
 	//	*Broadcast_ClockAdjusted
 	//	*Broadcast_FleetVerdict
 	//	*Broadcast_FleetSetAside
+	//	*Broadcast_OperatorLeft
 	Body          isBroadcast_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -546,6 +547,15 @@ func (x *Broadcast) GetFleetSetAside() *FleetSetAside {
 	return nil
 }
 
+func (x *Broadcast) GetOperatorLeft() *OperatorLeft {
+	if x != nil {
+		if x, ok := x.Body.(*Broadcast_OperatorLeft); ok {
+			return x.OperatorLeft
+		}
+	}
+	return nil
+}
+
 type isBroadcast_Body interface {
 	isBroadcast_Body()
 }
@@ -566,6 +576,10 @@ type Broadcast_FleetSetAside struct {
 	FleetSetAside *FleetSetAside `protobuf:"bytes,103,opt,name=fleet_set_aside,json=fleetSetAside,proto3,oneof"`
 }
 
+type Broadcast_OperatorLeft struct {
+	OperatorLeft *OperatorLeft `protobuf:"bytes,106,opt,name=operator_left,json=operatorLeft,proto3,oneof"`
+}
+
 func (*Broadcast_FoldSwitch) isBroadcast_Body() {}
 
 func (*Broadcast_ClockAdjusted) isBroadcast_Body() {}
@@ -573,6 +587,8 @@ func (*Broadcast_ClockAdjusted) isBroadcast_Body() {}
 func (*Broadcast_FleetVerdict) isBroadcast_Body() {}
 
 func (*Broadcast_FleetSetAside) isBroadcast_Body() {}
+
+func (*Broadcast_OperatorLeft) isBroadcast_Body() {}
 
 // FoldSwitch makes the partition fold with another version from here on.
 type FoldSwitch struct {
@@ -863,6 +879,52 @@ func (x *FleetSetAside) GetTickMs() int64 {
 	return 0
 }
 
+// OperatorLeft says that a person ended their shift: what they hold goes back into
+// the queue, unless they acted on it after at_ms of the broadcast.
+type OperatorLeft struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperatorLeft) Reset() {
+	*x = OperatorLeft{}
+	mi := &file_vigie_v1_beat_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperatorLeft) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperatorLeft) ProtoMessage() {}
+
+func (x *OperatorLeft) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_beat_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperatorLeft.ProtoReflect.Descriptor instead.
+func (*OperatorLeft) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_beat_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *OperatorLeft) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
 var File_vigie_v1_beat_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_beat_proto_rawDesc = "" +
@@ -898,7 +960,7 @@ const file_vigie_v1_beat_proto_rawDesc = "" +
 	"\x06Change\x12\x16\n" +
 	"\x12CHANGE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eCHANGE_STARTED\x10\x01\x12\x12\n" +
-	"\x0eCHANGE_STOPPED\x10\x02\"\xcf\x02\n" +
+	"\x0eCHANGE_STOPPED\x10\x02\"\x8e\x03\n" +
 	"\tBroadcast\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x13\n" +
@@ -907,7 +969,8 @@ const file_vigie_v1_beat_proto_rawDesc = "" +
 	"foldSwitch\x12@\n" +
 	"\x0eclock_adjusted\x18e \x01(\v2\x17.vigie.v1.ClockAdjustedH\x00R\rclockAdjusted\x12=\n" +
 	"\rfleet_verdict\x18f \x01(\v2\x16.vigie.v1.FleetVerdictH\x00R\ffleetVerdict\x12A\n" +
-	"\x0ffleet_set_aside\x18g \x01(\v2\x17.vigie.v1.FleetSetAsideH\x00R\rfleetSetAsideB\x06\n" +
+	"\x0ffleet_set_aside\x18g \x01(\v2\x17.vigie.v1.FleetSetAsideH\x00R\rfleetSetAside\x12=\n" +
+	"\roperator_left\x18j \x01(\v2\x16.vigie.v1.OperatorLeftH\x00R\foperatorLeftB\x06\n" +
 	"\x04body\"/\n" +
 	"\n" +
 	"FoldSwitch\x12!\n" +
@@ -932,7 +995,9 @@ const file_vigie_v1_beat_proto_rawDesc = "" +
 	"\rFleetSetAside\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x12\n" +
 	"\x04back\x18\x02 \x01(\bR\x04back\x12\x17\n" +
-	"\atick_ms\x18\x03 \x01(\x03R\x06tickMs*Y\n" +
+	"\atick_ms\x18\x03 \x01(\x03R\x06tickMs\"\"\n" +
+	"\fOperatorLeft\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user*Y\n" +
 	"\n" +
 	"WriterKind\x12\x1b\n" +
 	"\x17WRITER_KIND_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -952,7 +1017,7 @@ func file_vigie_v1_beat_proto_rawDescGZIP() []byte {
 }
 
 var file_vigie_v1_beat_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_vigie_v1_beat_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_vigie_v1_beat_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_vigie_v1_beat_proto_goTypes = []any{
 	(WriterKind)(0),          // 0: vigie.v1.WriterKind
 	(ReceiverLife_Change)(0), // 1: vigie.v1.ReceiverLife.Change
@@ -964,20 +1029,22 @@ var file_vigie_v1_beat_proto_goTypes = []any{
 	(*ClockAdjusted)(nil),    // 7: vigie.v1.ClockAdjusted
 	(*FleetVerdict)(nil),     // 8: vigie.v1.FleetVerdict
 	(*FleetSetAside)(nil),    // 9: vigie.v1.FleetSetAside
+	(*OperatorLeft)(nil),     // 10: vigie.v1.OperatorLeft
 }
 var file_vigie_v1_beat_proto_depIdxs = []int32{
-	0, // 0: vigie.v1.Beat.kind:type_name -> vigie.v1.WriterKind
-	3, // 1: vigie.v1.Beat.listeners:type_name -> vigie.v1.ListenerFacts
-	1, // 2: vigie.v1.ReceiverLife.change:type_name -> vigie.v1.ReceiverLife.Change
-	6, // 3: vigie.v1.Broadcast.fold_switch:type_name -> vigie.v1.FoldSwitch
-	7, // 4: vigie.v1.Broadcast.clock_adjusted:type_name -> vigie.v1.ClockAdjusted
-	8, // 5: vigie.v1.Broadcast.fleet_verdict:type_name -> vigie.v1.FleetVerdict
-	9, // 6: vigie.v1.Broadcast.fleet_set_aside:type_name -> vigie.v1.FleetSetAside
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: vigie.v1.Beat.kind:type_name -> vigie.v1.WriterKind
+	3,  // 1: vigie.v1.Beat.listeners:type_name -> vigie.v1.ListenerFacts
+	1,  // 2: vigie.v1.ReceiverLife.change:type_name -> vigie.v1.ReceiverLife.Change
+	6,  // 3: vigie.v1.Broadcast.fold_switch:type_name -> vigie.v1.FoldSwitch
+	7,  // 4: vigie.v1.Broadcast.clock_adjusted:type_name -> vigie.v1.ClockAdjusted
+	8,  // 5: vigie.v1.Broadcast.fleet_verdict:type_name -> vigie.v1.FleetVerdict
+	9,  // 6: vigie.v1.Broadcast.fleet_set_aside:type_name -> vigie.v1.FleetSetAside
+	10, // 7: vigie.v1.Broadcast.operator_left:type_name -> vigie.v1.OperatorLeft
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_beat_proto_init() }
@@ -990,6 +1057,7 @@ func file_vigie_v1_beat_proto_init() {
 		(*Broadcast_ClockAdjusted)(nil),
 		(*Broadcast_FleetVerdict)(nil),
 		(*Broadcast_FleetSetAside)(nil),
+		(*Broadcast_OperatorLeft)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -997,7 +1065,7 @@ func file_vigie_v1_beat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_beat_proto_rawDesc), len(file_vigie_v1_beat_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

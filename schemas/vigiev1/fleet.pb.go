@@ -385,7 +385,7 @@ func (x *FleetQueue) GetHandlingMs() uint64 {
 type FleetOperator struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	// Told when it changed: 0 nothing said, 1 away, 2 present.
+	// Told when it changed: 0 nothing said, 1 away, 2 present, 3 the shift was ended.
 	Presence uint32 `protobuf:"varint,2,opt,name=presence,proto3" json:"presence,omitempty"`
 	// Incidents held by them in this partition, at the tick.
 	Held uint32 `protobuf:"varint,3,opt,name=held,proto3" json:"held,omitempty"`

@@ -90,11 +90,15 @@ func (w *work) decide(ev *vigiev1.Event) decided {
 	case *vigiev1.Event_TestModeSet:
 		return w.setTest(ev, b.TestModeSet)
 	case *vigiev1.Event_ShiftStarted:
-		w.present(ev, true)
+		w.present(ev, present)
 	case *vigiev1.Event_ShiftEnded:
-		w.present(ev, false)
+		w.present(ev, left)
 	case *vigiev1.Event_BreakTaken:
-		w.present(ev, b.BreakTaken.GetEnded())
+		if b.BreakTaken.GetEnded() {
+			w.present(ev, present)
+		} else {
+			w.present(ev, away)
+		}
 	case *vigiev1.Event_CallStep:
 		d := w.stepCall(ev, b.CallStep)
 		if d.status == vigiev1.OutcomeStatus_OUTCOME_STATUS_ACCEPTED {
@@ -111,12 +115,8 @@ func (w *work) decide(ev *vigiev1.Event) decided {
 }
 
 // present tells who is there to the fleet.
-func (w *work) present(ev *vigiev1.Event, there bool) {
-	h := happening{what: happenedAway, user: clip(ev.GetSource().GetUser().GetUser())}
-	if there {
-		h.what = happenedPresent
-	}
-	w.happenings = append(w.happenings, h)
+func (w *work) present(ev *vigiev1.Event, how presence) {
+	w.happenings = append(w.happenings, happening{what: happenedPresence, presence: how, user: clip(ev.GetSource().GetUser().GetUser())})
 }
 
 // proposePolicy gives a policy its version in log order, or refuses it; the desk

@@ -72,6 +72,9 @@ func (w *work) lies(group uint32) bool {
 // hear takes a broadcast; one that came before is without effect.
 func (f *Fold) hear(env Env, partition int32, b *vigiev1.Broadcast) {
 	f.broadcast = max(f.broadcast, b.GetVersion())
+	if o := b.GetOperatorLeft(); o != nil {
+		f.operatorLeft(env, b, clip(o.GetUser()))
+	}
 	v := b.GetFleetVerdict()
 	if v == nil || len(v.GetDetection()) != len(ids.ID{}) {
 		return

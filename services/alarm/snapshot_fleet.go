@@ -21,7 +21,10 @@ func (f *Fold) packFleet(c *packed.Coder) {
 	}
 	packed.List(c, &t.people, func(p *personTally) {
 		c.String(&p.name)
-		c.Bool(&p.present)
+		packed.Uint(c, &p.presence) // As the boolean that earlier releases wrote.
+		if p.presence > left {
+			c.Fail("alarm: %q is neither there nor away", p.name)
+		}
 		c.Bool(&p.said)
 		c.Bool(&p.changed)
 		packed.Uint(c, &p.held)

@@ -79,10 +79,20 @@ type queueTally struct {
 
 type personTally struct {
 	name          string
-	present       bool
+	presence      presence
 	said, changed bool
 	held, claimed uint32
 }
+
+// presence of a person.
+type presence uint8
+
+const (
+	away presence = iota
+	present
+	// left: the shift was ended, and the fleet is to hear of it.
+	left
+)
 
 func newTally() tally {
 	t := tally{index: map[groupKey]uint32{}}
@@ -262,9 +272,10 @@ func (w *work) onLine(line uint32) {
 
 // happening is what a rule tells to be counted.
 type happening struct {
-	what happenedWhat
-	user string
-	step vigiev1.CallStep_Step
+	what     happenedWhat
+	user     string
+	presence presence
+	step     vigiev1.CallStep_Step
 }
 
 type happenedWhat uint8
@@ -276,8 +287,7 @@ const (
 	happenedRequest
 	happenedCompletion
 	happenedCall
-	happenedPresent
-	happenedAway
+	happenedPresence
 )
 
 func (w *work) happened(what happenedWhat) {
@@ -294,9 +304,9 @@ func (f *Fold) count(s *site, list []happening) {
 			f.tally.completed++
 		case happenedCall:
 			f.tally.call(h.step)
-		case happenedPresent, happenedAway:
+		case happenedPresence:
 			if p := f.tally.person(h.user); p != nil {
-				p.present, p.said, p.changed = h.what == happenedPresent, true, true
+				p.presence, p.said, p.changed = h.presence, true, true
 			}
 		default:
 			f.tally.groups[0].happened(h.what)

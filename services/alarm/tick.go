@@ -98,15 +98,15 @@ func (t *tally) tellPeople(out *vigiev1.FleetTick) {
 		}
 		o := &vigiev1.FleetOperator{User: p.name, Held: p.held, Claimed: p.claimed}
 		if p.said {
-			o.Presence = 1
-			if p.present {
-				o.Presence = 2
-			}
+			o.Presence = [...]uint32{away: 1, present: 2, left: 3}[p.presence]
+		}
+		if p.presence == left {
+			p.presence = away
 		}
 		out.Operators = append(out.Operators, o)
 		p.claimed, p.changed = 0, false
 	}
-	t.people = slices.DeleteFunc(t.people, func(p personTally) bool { return p.held == 0 && !p.present })
+	t.people = slices.DeleteFunc(t.people, func(p personTally) bool { return p.held == 0 && p.presence != present })
 }
 
 func compareNames(a, b, c, d string) int { return cmp.Or(strings.Compare(a, b), strings.Compare(c, d)) }

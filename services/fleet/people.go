@@ -3,6 +3,7 @@ package fleet
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
@@ -66,15 +67,24 @@ func (f *Fold) takeQueue(t *vigiev1.FleetTick, told *vigiev1.FleetQueue) {
 // servedByThePool: what must be answered now; technical comfort waits for a quiet hour.
 func servedByThePool(class string) bool { return class != "technical" }
 
-func (f *Fold) takePerson(t *vigiev1.FleetTick, told *vigiev1.FleetOperator) {
+// What FleetOperator.presence says.
+const (
+	toldPresent = 2
+	toldLeft    = 3
+)
+
+func (f *Fold) takePerson(env Env, t *vigiev1.FleetTick, told *vigiev1.FleetOperator) {
 	i, found := slices.BinarySearchFunc(f.people, told.GetUser(), func(p *person, n string) int { return cmp.Compare(p.name, n) })
 	if !found {
 		f.people = slices.Insert(f.people, i, &person{name: told.GetUser()})
 	}
 	p := f.people[i]
 	if told.GetPresence() != 0 {
-		p.present = told.GetPresence() == 2
+		p.present = told.GetPresence() == toldPresent
 		f.staffed = f.staffed || p.present
+	}
+	if told.GetPresence() == toldLeft {
+		f.sayLeft(env, t, p.name)
 	}
 	i, found = slices.BinarySearchFunc(p.levels, t.GetPartition(), func(l heldLevel, n uint32) int { return cmp.Compare(l.partition, n) })
 	if !found {
@@ -106,4 +116,15 @@ func (f *Fold) late(class string) uint64 {
 		}
 	}
 	return 0
+}
+
+// sayLeft tells every partition who ended their shift: what they hold there goes back
+// into the queue (trade rule 9).
+func (f *Fold) sayLeft(env Env, t *vigiev1.FleetTick, user string) {
+	f.said++
+	env.Broadcast(&vigiev1.Broadcast{
+		Id:      idOf("vigie operator left", user, strconv.FormatInt(t.GetTickMs(), 10)),
+		Version: f.said, AtMs: t.GetTickMs(),
+		Body: &vigiev1.Broadcast_OperatorLeft{OperatorLeft: &vigiev1.OperatorLeft{User: user}},
+	})
 }

@@ -41,7 +41,7 @@ func drawn(t *rapid.T) [][]*vigiev1.FleetTick {
 				})
 			}
 			tick.Calls = &vigiev1.FleetCalls{Offered: count.Draw(t, "calls")}
-			tick.Operators = []*vigiev1.FleetOperator{{User: "anna", Claimed: count.Draw(t, "claimed"), Held: uint32(p)}, {User: "bob", Presence: rapid.Uint32Range(0, 2).Draw(t, "presence")}}
+			tick.Operators = []*vigiev1.FleetOperator{{User: "anna", Claimed: count.Draw(t, "claimed"), Held: uint32(p)}, {User: "bob", Presence: rapid.Uint32Range(0, 3).Draw(t, "presence")}}
 			tick.Queues = []*vigiev1.FleetQueue{{ClassGroup: "life", Late: rapid.Uint64Range(0, 1).Draw(t, "late"), Opened: count.Draw(t, "opened")}}
 			all[p] = append(all[p], tick)
 		}

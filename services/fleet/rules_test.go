@@ -94,6 +94,16 @@ func TestPeople(t *testing.T) {
 			a.present(true, "anna", "bob").claim("anna", 1, 1).claim("bob", 1, 1).at(15*minute - 10*second).expect()
 			a.at(15*minute - 5*second).expect("opened overload 2 of 2")
 		},
+		"trade 9: who ends their shift is named to every partition, once": func(a *axis) {
+			a.present(true, "anna", "bob", "carl").at(5 * second)
+			a.present(false, "carl").at(10 * second)
+			a.next[0].Operators = []*vigiev1.FleetOperator{{User: "bob", Presence: 3}}
+			a.at(15 * second).expect("opened under-staffed-shift 1 of 2")
+			a.at(minute)
+			if len(a.casts) != 1 || a.casts[0].GetOperatorLeft().GetUser() != "bob" || a.casts[0].GetAtMs() != axisStart+15*second {
+				a.t.Fatalf("said is %v", a.casts)
+			}
+		},
 		"one of two busy is none": func(a *axis) { a.present(true, "anna", "bob").claim("anna", 1, 1).at(hour).expect() },
 	} {
 		t.Run(name, func(t *testing.T) {

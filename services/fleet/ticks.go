@@ -96,7 +96,7 @@ func (f *Fold) advance(env Env) {
 		return cmp.Or(cmp.Compare(a.GetTickMs(), b.GetTickMs()), cmp.Compare(a.GetPartition(), b.GetPartition()))
 	})
 	for i, t := range ready {
-		f.take(t)
+		f.take(env, t)
 		if i+1 < len(ready) && ready[i+1].GetTickMs() == t.GetTickMs() || t.GetTickMs() <= f.applied {
 			continue // More of this tick follows, or it comes late: the next tick sees it.
 		}
@@ -106,7 +106,7 @@ func (f *Fold) advance(env Env) {
 }
 
 // take adds what a partition tells of a tick.
-func (f *Fold) take(t *vigiev1.FleetTick) {
+func (f *Fold) take(env Env, t *vigiev1.FleetTick) {
 	if t.GetPolicy() != nil && t.GetPolicyVersion() > f.policy {
 		f.policy, f.figures = t.GetPolicyVersion(), t.GetPolicy()
 	}
@@ -117,7 +117,7 @@ func (f *Fold) take(t *vigiev1.FleetTick) {
 		f.takeQueue(t, q)
 	}
 	for _, o := range t.GetOperators() {
-		f.takePerson(t, o)
+		f.takePerson(env, t, o)
 	}
 	f.calls.add(t.GetTickMs(), t.GetCalls().GetOffered())
 	f.requests.add(t.GetTickMs(), t.GetConnectionsRequested())

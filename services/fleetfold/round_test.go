@@ -244,3 +244,56 @@ func (r *round) awaitRestored(number uint64, sites map[uint64]bool) {
 		return inc.GetSite() == number && inc.GetRestoredAtMs() != 0
 	})
 }
+
+// A shift ended in one partition gives back what its person holds in another.
+func TestAnEndedShiftGoesRound(t *testing.T) {
+	t.Parallel()
+	r := newRound(t)
+	defer r.start(processor.Config{NewFold: sitefold.New(discard)})()
+	defer r.start(processor.Config{Source: processor.OfFleet, NewFold: fleetfold.New(parts)})()
+	r.declare()
+	r.pass(10, true)
+	r.by("anne", 0, &vigiev1.Event{Body: &vigiev1.Event_ShiftStarted{ShiftStarted: &vigiev1.ShiftStarted{Place: "station"}}})
+	site := uint64(1)
+	for topics.PartitionOf(site, parts) == topics.PartitionOf(0, parts) {
+		site++
+	}
+	r.event(site, &vigiev1.Source{Origin: &vigiev1.Source_Panel{Panel: &vigiev1.PanelSource{Account: "1234", Path: 1}}},
+		&vigiev1.Event{Body: &vigiev1.Event_AlarmRaised{AlarmRaised: &vigiev1.AlarmRaised{Signal: &vigiev1.Signal{Class: vigiev1.EventClass_EVENT_CLASS_HOLD_UP}}}})
+	r.pass(5, true)
+	id := r.awaitIncident(func(inc *vigiev1.Incident) bool { return inc.GetSite() == site })
+	r.by("anne", site, &vigiev1.Event{Body: &vigiev1.Event_IncidentClaimed{IncidentClaimed: &vigiev1.IncidentClaimed{Incident: id}}})
+	r.pass(10, true)
+	r.awaitIncident(func(inc *vigiev1.Incident) bool { return inc.GetId() == id && inc.GetClaimedBy() == "anne" })
+	r.by("anne", 0, &vigiev1.Event{Body: &vigiev1.Event_ShiftEnded{ShiftEnded: &vigiev1.ShiftEnded{}}})
+	r.pass(20, true)
+	r.awaitIncident(func(inc *vigiev1.Incident) bool {
+		acts := inc.GetActs()
+		return inc.GetId() == id && inc.GetClaimedBy() == "" && len(acts) > 0 && acts[len(acts)-1].GetAct() == "released"
+	})
+}
+
+func (r *round) by(user string, site uint64, ev *vigiev1.Event) {
+	r.event(site, &vigiev1.Source{Origin: &vigiev1.Source_User{User: &vigiev1.UserSource{User: user}}}, ev)
+}
+
+func (r *round) event(site uint64, from *vigiev1.Source, ev *vigiev1.Event) {
+	r.n++
+	id := ids.Event([]byte("boot"), 0, r.n)
+	ev.Id, ev.Site, ev.ReceivedAtMs, ev.Source = id[:], site, r.now, from
+	r.append(topics.PartitionOf(site, parts), &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: ev}})
+}
+
+// awaitIncident waits for an incident in a state, and names it.
+func (r *round) awaitIncident(so func(*vigiev1.Incident) bool) (id string) {
+	r.t.Helper()
+	r.await(topics.Incidents, func(record *kgo.Record) bool {
+		var inc vigiev1.Incident
+		if err := proto.Unmarshal(record.Value, &inc); err != nil {
+			r.t.Fatal(err)
+		}
+		id = inc.GetId()
+		return so(&inc)
+	})
+	return id
+}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"testing"
@@ -33,6 +35,7 @@ func TestPeopleDoOnThePageWhatTheRulesAskFor(t *testing.T) {
 	}
 	p.handle()
 	p.connectAndCall()
+	in.letOthersIn(p)
 }
 
 // declare tells the desk of a site, as an import would.
@@ -193,4 +196,88 @@ func (p *pageUnderTest) connectAndCall() {
 	p.click("open-shift")
 	p.click("do-shift")
 	p.reads(`[data-testid="shift-said"]`, "Confirmed")
+}
+
+// letOthersIn invites a second shift leader by the page, who lets in an operator and
+// a reader; each may do what the role says.
+func (in *installationUnderTest) letOthersIn(p *pageUnderTest) {
+	in.t.Helper()
+	p.reads(`[data-testid="people"]`, "operator")
+	p.fill("person", "person", "lea")
+	p.fill("person", "role", "shift-leader")
+	p.click("invite")
+	p.reads(`[data-testid="people"]`, "lea")
+	p.see("there is a link", chromedp.WaitVisible(`[data-testid="invitation"]`))
+	p.shoot()
+	link, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.querySelector('[data-testid="invitation"]').value`))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	lea := in.logIn(link, "shift-leader")
+	anne := in.logIn(in.invite(lea, "anne", "operator"), "operator")
+	paul := in.logIn(in.invite(lea, "paul", "reader"), "reader")
+	tenHours := map[string]any{"act": "test-on", "by": "contact-1", "authenticated_how": "passcode", "until_ms": time.Now().Add(10 * time.Hour).UnixMilli()}
+	for _, try := range []struct {
+		who  *http.Client
+		name string
+		want int
+		says string
+	}{{anne, "an operator", 409, "test-too-long"}, {paul, "a reader", 403, "forbidden"}, {lea, "a shift leader", 201, "accepted"}} {
+		if code, said := in.asks(try.who, http.MethodPost, "/api/v1/sites/4711/acts", tenHours); code != try.want || !bytes.Contains(said, []byte(try.says)) {
+			in.t.Errorf("%s puts a site on test for 10 h: %d %s", try.name, code, said)
+		}
+	}
+	if code, _ := in.asks(paul, http.MethodGet, "/api/v1/sites", nil); code != 200 {
+		in.t.Errorf("a reader looks at the sites: %d", code)
+	}
+}
+
+func (in *installationUnderTest) invite(leader *http.Client, name, role string) string {
+	in.t.Helper()
+	code, said := in.asks(leader, http.MethodPost, "/api/v1/people", map[string]any{"name": name, "role": role})
+	var out struct{ Link string }
+	if err := json.Unmarshal(said, &out); err != nil || code != http.StatusCreated {
+		in.t.Fatalf("inviting %s: %d %s %v", name, code, said, err)
+	}
+	return out.Link
+}
+
+// logIn opens a link as a browser does.
+func (in *installationUnderTest) logIn(link, role string) *http.Client {
+	in.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	who := &http.Client{Jar: jar}
+	resp, err := who.Get(link)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if code, said := in.asks(who, http.MethodGet, "/api/v1/me", nil); code != 200 || !bytes.Contains(said, []byte(role)) {
+		in.t.Fatalf("logged in by the link: %d %s", code, said)
+	}
+	return who
+}
+
+func (in *installationUnderTest) asks(who *http.Client, method, path string, body any) (int, []byte) {
+	in.t.Helper()
+	raw, err := json.Marshal(body)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(in.t.Context(), method, in.Console.URL+path, bytes.NewReader(raw))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", fmt.Sprintf("%p-%s", who, path))
+	resp, err := who.Do(r)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	said, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, said
 }

@@ -101,9 +101,12 @@ func TestAReaderChangesNothing(t *testing.T) {
 	d := newPeopleDoor(t)
 	leader := d.login(d.auth.LoginLink("http://x"))
 	reader := d.invite(leader, "paul", RoleReader)
-	for path, want := range map[string]int{"/api/v1/acts": 403, "/api/v1/queries/alarms": 200, "/logout": 303} {
-		if status, _ := d.send(http.MethodPost, path, `{}`, reader); status != want {
-			t.Errorf("POST %s of a reader: %d, want %d", path, status, want)
+	for _, try := range []struct {
+		path string
+		want int
+	}{{"/api/v1/acts", 403}, {"/api/v1/queries/alarms", 200}, {"/logout", 303}} { // the last ends the session
+		if status, _ := d.send(http.MethodPost, try.path, `{}`, reader); status != try.want {
+			t.Errorf("POST %s of a reader: %d, want %d", try.path, status, try.want)
 		}
 	}
 	if status, _ := d.send(http.MethodPost, "/api/v1/acts", `{}`, d.invite(leader, "anne", RoleOperator)); status != 200 {
@@ -159,5 +162,14 @@ func TestPeopleOutliveARestart(t *testing.T) {
 	d.restart()
 	if got := d.roleOf(anne); got != RoleReader {
 		t.Errorf("after a restart she is %q", got)
+	}
+}
+
+func TestASessionOfNobodyOpensNothing(t *testing.T) {
+	d := newPeopleDoor(t)
+	anne := d.invite(d.login(d.auth.LoginLink("http://x")), "anne", RoleOperator)
+	d.auth.state.People = nil // As a file that was edited says.
+	if got := d.get("/api/v1/me", anne).StatusCode; got != 401 {
+		t.Errorf("answered %d", got)
 	}
 }

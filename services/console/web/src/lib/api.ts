@@ -26,8 +26,22 @@ async function problemOf(r: Response): Promise<Problem> {
   }
 }
 
-export async function me(): Promise<string> {
-  return (await get<{ name: string }>('/api/v1/me')).name
+export interface Person {
+  name: string
+  role: string
+}
+
+export const me = () => get<Person>('/api/v1/me')
+
+/** Who may log in; for a shift leader. */
+export const people = async () => (await get<{ people: Person[] }>('/api/v1/people')).people
+
+/** Lets somebody in, and gives the link that opens their session, once. */
+export const invite = async (p: Person, lang: string) => (await post<{ link: string }>('/api/v1/people', p, lang)).link
+
+export async function letOut(name: string, lang: string): Promise<void> {
+  const r = await fetch(`/api/v1/people/${encodeURIComponent(name)}`, { method: 'DELETE', headers: { 'Accept-Language': lang } })
+  if (!r.ok) throw new Refused(await problemOf(r))
 }
 
 export const policy = () => get<Policy>('/api/v1/policy')

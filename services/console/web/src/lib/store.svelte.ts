@@ -29,6 +29,7 @@ export class Store {
   totalSites = $state(0)
   loaded = $state(false)
   user = $state('')
+  role = $state('')
   /** This machine's clock, twice a second. */
   now = $state(Date.now())
   live = $state.raw<Live>({ state: 'connecting' })
@@ -44,7 +45,7 @@ export class Store {
 
   /** Follows the stream for as long as the page lives. */
   start(): void {
-    void api.me().then((name) => (this.user = name))
+    void api.me().then((me) => ([this.user, this.role] = [me.name, me.role]))
     setInterval(() => this.tick(), 500)
     setInterval(() => this.paint(), PAINT_MS)
     this.connect()
