@@ -185,9 +185,12 @@ func (x *LegalHold) GetLifted() bool {
 	return false
 }
 
+// KeyShredded says that what was sealed under a key can be read by nobody any more.
 type KeyShredded struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	KeyId string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// Why, as a reference: it is not sealed, and names no person.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -225,6 +228,13 @@ func (*KeyShredded) Descriptor() ([]byte, []int) {
 func (x *KeyShredded) GetKeyId() string {
 	if x != nil {
 		return x.KeyId
+	}
+	return ""
+}
+
+func (x *KeyShredded) GetReason() string {
+	if x != nil {
+		return x.Reason
 	}
 	return ""
 }
@@ -342,9 +352,10 @@ const file_vigie_v1_event_system_proto_rawDesc = "" +
 	"\buntil_ms\x18\x03 \x01(\x03R\auntilMs\"7\n" +
 	"\tLegalHold\x12\x12\n" +
 	"\x04hold\x18\x01 \x01(\tR\x04hold\x12\x16\n" +
-	"\x06lifted\x18\x02 \x01(\bR\x06lifted\"$\n" +
+	"\x06lifted\x18\x02 \x01(\bR\x06lifted\"<\n" +
 	"\vKeyShredded\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\":\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\":\n" +
 	"\x0ePolicyProposed\x12(\n" +
 	"\x06policy\x18\x01 \x01(\v2\x10.vigie.v1.PolicyR\x06policy\"6\n" +
 	"\fActCompleted\x12\x10\n" +

@@ -76,7 +76,7 @@ Start with:
 	root.AddCommand(
 		upCommand(), provisionCommand(), receiverCommand(), processorCommand(), archiverCommand(), consoleCommand(),
 		demoCommand(), panelCommand(), keysCommand(), verifyCommand(), configCommand(), versionCommand(), engineCommand(),
-		metricsCommand(), healthcheckCommand(), statusCommand(), doctorCommand(), replayCommand(), explainCommand(), baselineCommand(), reportCommand(), warehouseCommand(),
+		metricsCommand(), healthcheckCommand(), statusCommand(), doctorCommand(), replayCommand(), explainCommand(), baselineCommand(), reportCommand(), warehouseCommand(), eraseCommand(),
 	)
 	for _, c := range root.Commands() {
 		strictArgs(c)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -272,7 +273,7 @@ func (in *installationUnderTest) asks(who *http.Client, method, path string, bod
 		in.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", fmt.Sprintf("%p-%s", who, path))
+	r.Header.Set("Idempotency-Key", rand.Text())
 	resp, err := who.Do(r)
 	if err != nil {
 		in.t.Fatal(err)

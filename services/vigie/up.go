@@ -263,7 +263,7 @@ func (in *installation) provision(ctx context.Context) error {
 }
 
 func (in *installation) startRoles(ctx context.Context) error {
-	keys, err := in.openVault(vault.Open)
+	keys, err := in.openVault(vault.OpenShared) // `vigie erase` has a word in it
 	if err != nil {
 		return err
 	}
