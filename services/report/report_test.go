@@ -114,6 +114,8 @@ func written(t *testing.T, r *SLA) {
 	if err != nil || len(rows) != 1+len(r.Answers) {
 		t.Errorf("%d lines of CSV for %d classes (%v)", len(rows), len(r.Answers), err)
 	}
+	typed(t, r)
+	onPaper(t, r)
 	for lang, words := range map[string][]string{"en": {"Answer times", "Intrusion", "User error", "Communication lost"}, "fr": {"Délais de réponse", "Intrusion", "Erreur utilisateur", "Site injoignable"}} {
 		var page bytes.Buffer
 		if err := r.WriteHTML(&page, lang); err != nil {

@@ -1,6 +1,9 @@
 package report
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // The French names of what the tables say; English ones are the names themselves.
 var (
@@ -38,6 +41,61 @@ var (
 		"staff_needed": "Effectif nécessaire",
 	}
 )
+
+// The notes that both the page and the paper hold.
+const (
+	answersNote = "Answered is claimed and first act. 80 % of a class are to be answered within its first figure, 98.5 % within its second (below 67 incidents none may miss it). Incidents opened in the period count; those on test and those closed by the policy do not."
+	lossNote    = "A loss counts from its detection; outages of our own are not charged to sites."
+)
+
+// frenchPhrases are the report's own words.
+var frenchPhrases = map[string]string{
+	"in 1st": "au 1er", "in 2nd": "au 2e", // figure, where the table is narrow
+	"Service report":                               "Rapport de service",
+	"Provisional: the warehouse had come to":       "Provisoire : l’entrepôt de données était arrivé au",
+	", before the end of the period.":              ", avant la fin de la période.",
+	"classes whose answer times were reached":      "classes dont les délais de réponse sont tenus",
+	"of the time sites could be heard":             "du temps, les sites étaient joignables",
+	"sites closed around the clock at the end, of": "sites fermés en continu à la fin, sur",
+	"of the alarms came from closed sites":         "des alarmes venaient de sites fermés",
+	"Answer times":                                 "Délais de réponse",
+	answersNote:                                    "Répondu : pris en compte et premier acte. 80 % d’une classe doivent l’être dans le premier délai, 98,5 % dans le second (sous 67 incidents, aucun dépassement n’est admis). Comptent les incidents ouverts dans la période ; ceux en essai et ceux clos par le barème ne comptent pas.",
+	"Class":                                        "Classe",
+	"incidents":                                    "incidents",
+	"within the first figure":                      "dans le premier délai",
+	"within the second":                            "dans le second",
+	"missed, of allowed":                           "dépassés, sur admis",
+	"p98.5":                                        "p98,5",
+	"slowest":                                      "le plus long",
+	"reached":                                      "tenu",
+	"missed":                                       "non tenu",
+	"No incident was opened in the period.":        "Aucun incident n’a été ouvert dans la période.",
+	"Alarms a day":                                 "Alarmes par jour",
+	"What incidents turned out to be":              "Issue des incidents",
+	"closed":                                       "clos",
+	"outcomes":                                     "issues",
+	"Communication with the sites":                 "Communication avec les sites",
+	"lost communications at":                       "communications perdues sur",
+	"sites, for":                                   "sites, pendant",
+	"in all, the longest for":                      "au total, la plus longue",
+	lossNote:                                       "Une perte compte depuis sa détection ; nos propres pannes ne sont pas imputées aux sites.",
+	"What was detected":                            "Détections",
+	"Detection":                                    "Détection",
+	"opened":                                       "ouvertes",
+}
+
+// phrase is one of the report's own words as people read it; an error for one that
+// has no French.
+func phrase(english, lang string) (string, error) {
+	french, ok := frenchPhrases[english]
+	switch {
+	case !ok:
+		return "", fmt.Errorf("%q has no French", english)
+	case lang == "fr":
+		return french, nil
+	}
+	return english, nil
+}
 
 // shown is a name of the tables as people read it.
 func shown(name, lang string, french map[string]string) string {

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
 )
 
 //go:embed page.html
@@ -24,6 +26,45 @@ func (r *SLA) WriteJSON(w io.Writer) error {
 	return e.Encode(r)
 }
 
+// answerRow is a line of the report's table of answers.
+type answerRow struct {
+	From          time.Time `parquet:"from,timestamp"`
+	To            time.Time `parquet:"to,timestamp"`
+	Group         string    `parquet:"group"`
+	Class         string    `parquet:"class"`
+	Incidents     uint64    `parquet:"incidents"`
+	WithinFirst   uint64    `parquet:"within_first"`
+	WithinSecond  uint64    `parquet:"within_second"`
+	ShareFirst    float64   `parquet:"share_first"`
+	ShareSecond   float64   `parquet:"share_second"`
+	Misses        uint64    `parquet:"misses"`
+	MissesAllowed uint64    `parquet:"misses_allowed"`
+	Met           bool      `parquet:"met"`
+	P50MS         *int64    `parquet:"p50_ms,optional"`
+	P95MS         *int64    `parquet:"p95_ms,optional"`
+	P985MS        *int64    `parquet:"p98_5_ms,optional"`
+	MaxMS         *int64    `parquet:"max_ms,optional"`
+}
+
+func (r *SLA) rows() (all []answerRow) {
+	for _, a := range r.Answers {
+		all = append(all, answerRow{
+			r.From, r.To, r.Group, a.Class, a.Incidents, a.WithinFirst, a.WithinSecond, a.ShareFirst, a.ShareSecond,
+			a.Misses, a.MissesAllowed, a.Met, a.P50MS, a.P95MS, a.P985MS, a.MaxMS,
+		})
+	}
+	return all
+}
+
+// WriteParquet writes the answers by class, typed, a row each; times are in ms and UTC,
+// names are those of the CSV.
+func (r *SLA) WriteParquet(w io.Writer) error {
+	if err := parquet.Write(w, r.rows(), parquet.CreatedBy("vigie", r.Program, "")); err != nil {
+		return fmt.Errorf("write the report as Parquet: %w", err)
+	}
+	return nil
+}
+
 // WriteCSV writes the answers by class, a line each, with a head that names units.
 func (r *SLA) WriteCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
@@ -34,9 +75,9 @@ func (r *SLA) WriteCSV(w io.Writer) error {
 		}
 		return strconv.FormatInt(*ms, 10)
 	}
-	for _, a := range r.Answers {
+	for _, a := range r.rows() {
 		lines = append(lines, []string{
-			r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), r.Group, a.Class, fmt.Sprint(a.Incidents), fmt.Sprint(a.WithinFirst), fmt.Sprint(a.WithinSecond),
+			a.From.Format(time.RFC3339), a.To.Format(time.RFC3339), a.Group, a.Class, fmt.Sprint(a.Incidents), fmt.Sprint(a.WithinFirst), fmt.Sprint(a.WithinSecond),
 			strconv.FormatFloat(a.ShareFirst, 'f', 4, 64), strconv.FormatFloat(a.ShareSecond, 'f', 4, 64), fmt.Sprint(a.Misses), fmt.Sprint(a.MissesAllowed), strconv.FormatBool(a.Met),
 			figure(a.P50MS), figure(a.P95MS), figure(a.P985MS), figure(a.MaxMS),
 		})
@@ -72,12 +113,7 @@ type view struct {
 
 func (v view) functions() template.FuncMap {
 	return template.FuncMap{
-		"t": func(en, fr string) string {
-			if v.Lang == "fr" {
-				return fr
-			}
-			return en
-		},
+		"t":       func(english string) (string, error) { return phrase(english, v.Lang) },
 		"class":   func(name string) string { return shown(name, v.Lang, frenchClasses) },
 		"outcome": func(name string) string { return shown(name, v.Lang, frenchOutcomes) },
 		"kind":    func(name string) string { return shown(name, v.Lang, frenchKinds) },
@@ -87,6 +123,15 @@ func (v view) functions() template.FuncMap {
 		"wait":    v.wait,
 		"long":    func(ms int64) string { return v.wait(&ms) },
 	}
+}
+
+// say is a phrase of the report.
+func (v view) say(english string) string {
+	s, err := phrase(english, v.Lang)
+	if err != nil {
+		panic(err) // A test writes every report.
+	}
+	return s
 }
 
 func (v view) decimal(x float64, digits int) string {
@@ -176,11 +221,7 @@ func (v view) Chart() template.HTML {
 		most = max(most, d.Alarms)
 	}
 	var b strings.Builder
-	title := "Alarms a day"
-	if v.Lang == "fr" {
-		title = "Alarmes par jour"
-	}
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, width, height+room, title)
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %d %d" role="img" aria-label="%s">`, width, height+room, v.say("Alarms a day"))
 	step := float64(width) / float64(max(len(v.Days), 1))
 	for i, d := range v.Days {
 		h := float64(height-room) * float64(d.Alarms) / float64(most)

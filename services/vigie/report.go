@@ -61,8 +61,8 @@ warehouse has not come to the end of gives a report marked provisional.`,
 	f.StringVar(&q.to, "to", "", "day after the last")
 	f.StringVar(&q.zone, "time-zone", "Europe/Paris", "where the period's days begin")
 	f.StringVar(&q.group, "group", "", "sites of this group only (default: the whole centre)")
-	f.StringVar(&q.format, "format", "", "html, json or csv (default: by the name of --out, else html)")
-	f.StringVar(&q.lang, "lang", "en", "en or fr, of html")
+	f.StringVar(&q.format, "format", "", "html, pdf, json, csv or parquet (default: by the name of --out, else html)")
+	f.StringVar(&q.lang, "lang", "en", "en or fr, of html and pdf")
 	f.StringVar(&q.out, "out", "", "file to write (default: standard output, unsigned)")
 	clusterFlags(cmd)
 	return cmd
@@ -112,7 +112,7 @@ func (q *slaQuestion) writer() (func(*report.SLA, *bytes.Buffer) error, error) {
 	format := q.format
 	if format == "" {
 		format = "html"
-		for _, known := range []string{"json", "csv"} {
+		for _, known := range []string{"json", "csv", "pdf", "parquet"} {
 			if strings.HasSuffix(q.out, "."+known) {
 				format = known
 			}
@@ -128,8 +128,12 @@ func (q *slaQuestion) writer() (func(*report.SLA, *bytes.Buffer) error, error) {
 		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteJSON(b) }, nil
 	case "csv":
 		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteCSV(b) }, nil
+	case "pdf":
+		return func(r *report.SLA, b *bytes.Buffer) error { return r.WritePDF(b, q.lang) }, nil
+	case "parquet":
+		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteParquet(b) }, nil
 	}
-	return nil, fmt.Errorf("--format %q: html, json or csv is expected", q.format)
+	return nil, fmt.Errorf("--format %q: html, pdf, json, csv or parquet is expected", q.format)
 }
 
 func (s *settings) reportSLA(cmd *cobra.Command, q *slaQuestion) error {
