@@ -284,7 +284,7 @@ func (r *rebuild) finish(ctx context.Context) error {
 		r.done.Old = r.fresh.Database()
 		return r.note(ctx, phaseDone, "")
 	}
-	if err := r.live.Conn().Exec(ctx, "DROP DATABASE "+r.fresh.Database()); err != nil {
+	if err := r.live.Define(ctx, "DROP DATABASE "+r.fresh.Database()); err != nil {
 		return fmt.Errorf("drop the former tables: %w", err)
 	}
 	return nil

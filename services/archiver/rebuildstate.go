@@ -42,7 +42,7 @@ func (r *rebuild) prepare(ctx context.Context) error {
 		`CREATE TABLE IF NOT EXISTS {db}.rebuild_phases (phase String, detail String, said_at DateTime64(6, 'UTC'))
 			ENGINE = MergeTree ORDER BY said_at SETTINGS fsync_after_insert = 1, fsync_part_directory = 1`,
 	} {
-		if err := r.fresh.Conn().Exec(ctx, strings.ReplaceAll(sql, "{db}", r.fresh.Database())); err != nil {
+		if err := r.fresh.Define(ctx, sql); err != nil {
 			return fmt.Errorf("prepare the notes of the rebuild: %w", err)
 		}
 	}
@@ -75,7 +75,7 @@ func (r *rebuild) forget(ctx context.Context) error {
 			return fmt.Errorf("the tables were being exchanged: let that end first, without --restart")
 		}
 	}
-	if err := r.live.Conn().Exec(ctx, "DROP DATABASE IF EXISTS "+r.fresh.Database()); err != nil {
+	if err := r.live.Define(ctx, "DROP DATABASE IF EXISTS "+r.fresh.Database()); err != nil {
 		return fmt.Errorf("forget the earlier rebuild: %w", err)
 	}
 	return nil

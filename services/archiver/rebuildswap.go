@@ -201,7 +201,7 @@ func (r *rebuild) exchange(ctx context.Context) error {
 	if err := r.note(ctx, phaseExchanging, strings.Join(noted, " ")); err != nil {
 		return err
 	}
-	if err := r.live.Conn().Exec(ctx, "EXCHANGE TABLES "+strings.Join(pairs, ", ")); err != nil {
+	if err := r.live.Define(ctx, "EXCHANGE TABLES "+strings.Join(pairs, ", ")); err != nil {
 		return fmt.Errorf("exchange the tables: %w", err)
 	}
 	r.pairs = nil

@@ -140,7 +140,7 @@ func consoleCommand() *cobra.Command {
 // warehouse is the ClickHouse server of the configuration.
 func (s *settings) warehouse() warehouse.Config {
 	c := s.cfg.ClickHouse
-	return warehouse.Config{URL: c.URL, User: c.User, Password: c.Password, Database: c.Database}
+	return warehouse.Config{URL: c.URL, User: c.User, Password: c.Password, Database: c.Database, Cluster: c.Cluster}
 }
 
 // shareKeys opens the keys that the roles of one machine have in common.

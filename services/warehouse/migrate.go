@@ -56,7 +56,7 @@ func (db *DB) migrate(ctx context.Context, all []migration) error {
 			(number UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC'))
 			ENGINE = ReplacingMergeTree ORDER BY number`,
 	} {
-		if err := db.exec(ctx, sql); err != nil {
+		if err := db.Define(ctx, sql); err != nil {
 			return fmt.Errorf("prepare the migrations: %w", err)
 		}
 	}
@@ -85,7 +85,7 @@ func (db *DB) migrate(ctx context.Context, all []migration) error {
 
 func (db *DB) apply(ctx context.Context, m migration) error {
 	for i, sql := range m.statements {
-		if err := db.exec(ctx, sql); err != nil {
+		if err := db.Define(ctx, sql); err != nil {
 			return fmt.Errorf("migration %s, statement %d: %w", m.name, i+1, err)
 		}
 	}
@@ -95,10 +95,6 @@ func (db *DB) apply(ctx context.Context, m migration) error {
 		return fmt.Errorf("note migration %s as applied: %w", m.name, err)
 	}
 	return nil
-}
-
-func (db *DB) exec(ctx context.Context, sql string) error {
-	return db.conn.Exec(ctx, strings.ReplaceAll(sql, "{db}", db.database))
 }
 
 func (db *DB) applied(ctx context.Context) (map[uint32]string, error) {

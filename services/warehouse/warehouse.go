@@ -10,6 +10,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"sync"
@@ -27,6 +28,9 @@ type Config struct {
 	User, Password string
 	// Database is "vigie" by default.
 	Database string
+	// Cluster names the cluster of servers that hold copies of the tables, as the
+	// servers know it; "" for a single server.
+	Cluster string
 }
 
 const (
@@ -43,6 +47,7 @@ const (
 type DB struct {
 	conn     driver.Conn
 	database string
+	cluster  string
 	// transport is that of all connections, so that Close reaches those whose
 	// opening was given up, which the driver forgets.
 	transport atomic.Pointer[http.Transport]
@@ -60,6 +65,9 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 	}
 	if !plainName.MatchString(cfg.Database) {
 		return nil, fmt.Errorf("clickhouse.database %q: letters, digits and _ are expected", cfg.Database)
+	}
+	if cfg.Cluster != "" && !clusterOf.MatchString(cfg.Cluster) {
+		return nil, fmt.Errorf("clickhouse.cluster %q: letters, digits, _ and - are expected", cfg.Cluster)
 	}
 	options := &clickhouse.Options{
 		Protocol: clickhouse.HTTP,
@@ -79,7 +87,10 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 	if u.Scheme == "https" {
 		options.TLS = tlsConfig(u.Hostname())
 	}
-	db := &DB{database: cfg.Database}
+	if cfg.Cluster != "" {
+		maps.Copy(options.Settings, clusterSettings)
+	}
+	db := &DB{database: cfg.Database, cluster: cfg.Cluster}
 	var first sync.Once
 	options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
 		first.Do(func() {

@@ -55,6 +55,7 @@ type ClickHouse struct {
 	User     string `koanf:"user" doc:"User of that server."`
 	Password string `koanf:"password" doc:"Password of that user." secret:"true"`
 	Database string `koanf:"database" doc:"Database that holds Vigie's tables."`
+	Cluster  string `koanf:"cluster" doc:"Cluster of servers that each hold a copy of the tables, as the servers name it; empty for a single server."`
 	Port     int    `koanf:"port" doc:"Port of the local engine on 127.0.0.1; 0 takes a free one."`
 	Lib      string `koanf:"lib" doc:"libchdb.so; empty looks beside the program."`
 }

@@ -1,0 +1,427 @@
+-- Every record of the events topic that is not a beat: what panels, people and
+-- the system said. kind is the name of the event's body.
+CREATE TABLE IF NOT EXISTS vigie.events ON CLUSTER `centre-1`
+(
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    event_id        UUID,
+    site            UInt64 CODEC(Delta, ZSTD(1)),
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    kind            LowCardinality(String),
+    occurred_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    origin          LowCardinality(String),
+    class           LowCardinality(String),
+    format          LowCardinality(String),
+    code            LowCardinality(String),
+    area            LowCardinality(String),
+    zone            LowCardinality(String),
+    user_code       String CODEC(ZSTD(1)),
+    mode            LowCardinality(String),
+    restored        Bool,
+    line            UInt32 CODEC(T64, ZSTD(1)),
+    account         String CODEC(ZSTD(1)),
+    path            UInt8,
+    receiver        LowCardinality(String),
+    transport       LowCardinality(String),
+    sequence        UInt16,
+    token           LowCardinality(String),
+    fingerprint     UUID,
+    correlation     String CODEC(ZSTD(1)),
+    incident        String CODEC(ZSTD(1)),
+    operator        LowCardinality(String),
+    role            LowCardinality(String),
+    means           LowCardinality(String),
+    result          LowCardinality(String),
+    outcome         LowCardinality(String)
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (site, received_at, kafka_partition, kafka_offset)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- Events of a minute by kind and class: what dashboards count.
+CREATE TABLE IF NOT EXISTS vigie.events_by_minute ON CLUSTER `centre-1`
+(
+    minute DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    kind   LowCardinality(String),
+    class  LowCardinality(String),
+    events UInt64
+)
+ENGINE = ReplicatedSummingMergeTree(events)
+PARTITION BY toYYYYMM(minute)
+ORDER BY (minute, kind, class)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS vigie.events_to_minutes ON CLUSTER `centre-1` TO vigie.events_by_minute AS
+SELECT toStartOfMinute(toDateTime(received_at, 'UTC')) AS minute, kind, class, count() AS events
+FROM vigie.events
+GROUP BY minute, kind, class;
+
+-- One row for each poll of a panel: kafka_index is its place in its beat. What
+-- is older than a few days stands in the hours below and in the log.
+CREATE TABLE IF NOT EXISTS vigie.heartbeats ON CLUSTER `centre-1`
+(
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    site            UInt64 CODEC(Delta, ZSTD(1)),
+    path            UInt8,
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    receiver        LowCardinality(String)
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMMDD(received_at)
+ORDER BY (site, path, received_at)
+TTL toDateTime(received_at) + INTERVAL 3 DAY
+SETTINGS ttl_only_drop_parts = 1,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS vigie.heartbeats_by_hour ON CLUSTER `centre-1`
+(
+    hour       DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    site       UInt64 CODEC(Delta, ZSTD(1)),
+    path       UInt8,
+    heartbeats SimpleAggregateFunction(sum, UInt64),
+    first_at   SimpleAggregateFunction(min, DateTime64(3, 'UTC')),
+    last_at    SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+)
+ENGINE = ReplicatedAggregatingMergeTree
+PARTITION BY toYYYYMM(hour)
+ORDER BY (site, path, hour)
+TTL hour + INTERVAL 400 DAY
+SETTINGS ttl_only_drop_parts = 1,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS vigie.heartbeats_to_hours ON CLUSTER `centre-1` TO vigie.heartbeats_by_hour AS
+SELECT toStartOfHour(toDateTime(received_at, 'UTC')) AS hour, site, path,
+    count() AS heartbeats, min(received_at) AS first_at, max(received_at) AS last_at
+FROM vigie.heartbeats
+GROUP BY hour, site, path;
+
+-- One row for each beat of a writer, empty ones too: the ticks of the log.
+CREATE TABLE IF NOT EXISTS vigie.beats ON CLUSTER `centre-1`
+(
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    writer          LowCardinality(String),
+    boot            UUID CODEC(ZSTD(1)),
+    writer_kind     LowCardinality(String),
+    receiver_group  LowCardinality(String),
+    sequence        UInt64 CODEC(Delta, ZSTD(1)),
+    ticked_at       DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    heartbeats      UInt32 CODEC(T64, ZSTD(1)),
+    shed            UInt32 CODEC(T64, ZSTD(1)),
+    frames          UInt64 CODEC(T64, ZSTD(1)),
+    last            Bool
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMMDD(received_at)
+ORDER BY (kafka_partition, kafka_offset)
+TTL toDateTime(received_at) + INTERVAL 8 DAY
+SETTINGS ttl_only_drop_parts = 1,
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- Every record of the detections topic: opened, updated, closed. event_id is the
+-- detection's id, the same for all three; received_at is when it changed.
+CREATE TABLE IF NOT EXISTS vigie.detections ON CLUSTER `centre-1`
+(
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    event_id        UUID,
+    site            UInt64 CODEC(Delta, ZSTD(1)),
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    kind            LowCardinality(String),
+    status          LowCardinality(String),
+    opened_at       DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    closed_at       DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    evidence        Array(UUID),
+    evidence_count  UInt64 CODEC(T64, ZSTD(1)),
+    path            UInt8,
+    zone            LowCardinality(String),
+    area            LowCardinality(String),
+    interval_ms     Int64 CODEC(T64, ZSTD(1)),
+    threshold       UInt32 CODEC(T64, ZSTD(1)),
+    window_ms       Int64 CODEC(T64, ZSTD(1)),
+    policy_version  UInt64 CODEC(T64, ZSTD(1)),
+    last_heard_at   DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    incident        String CODEC(ZSTD(1)),
+    close_reason    LowCardinality(String)
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (site, kind, event_id, kafka_offset)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE VIEW IF NOT EXISTS vigie.detections_current ON CLUSTER `centre-1` AS
+SELECT * FROM vigie.detections ORDER BY event_id, kafka_offset DESC LIMIT 1 BY event_id;
+
+-- Every record of the site-states topic: the history of each site's public
+-- state. event_id is the event that changed it, received_at when that was.
+CREATE TABLE IF NOT EXISTS vigie.site_states ON CLUSTER `centre-1`
+(
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    event_id        UUID,
+    site            UInt64 CODEC(Delta, ZSTD(1)),
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    version             UInt64 CODEC(Delta, ZSTD(1)),
+    deleted             Bool,
+    label               String CODEC(ZSTD(1)),
+    site_class          LowCardinality(String),
+    undeclared          Bool,
+    account             String CODEC(ZSTD(1)),
+    area_names          Array(LowCardinality(String)),
+    area_modes          Array(LowCardinality(String)),
+    area_since          Array(DateTime64(3, 'UTC')),
+    open_zones          Array(String),
+    paths               Array(UInt8),
+    path_statuses       Array(LowCardinality(String)),
+    path_last_heard_at  Array(DateTime64(3, 'UTC')),
+    communication_lost  Bool,
+    closure             LowCardinality(String),
+    closed_since        DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    storm               Bool,
+    open_incidents      Array(String),
+    open_detections     Array(String),
+    accepted_events     UInt64 CODEC(T64, ZSTD(1)),
+    degraded            Bool,
+    site_groups         Array(LowCardinality(String)),
+    time_zone           LowCardinality(String)
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (site, kafka_offset)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE VIEW IF NOT EXISTS vigie.site_states_current ON CLUSTER `centre-1` AS
+SELECT * FROM (SELECT * FROM vigie.site_states ORDER BY site, kafka_offset DESC LIMIT 1 BY site) WHERE NOT deleted;
+
+-- Every record of the incidents topic: the history of each incident. event_id is
+-- the event that opened it, received_at when this version came about. A clock
+-- that was not reached is 1970-01-01.
+CREATE TABLE IF NOT EXISTS vigie.incidents ON CLUSTER `centre-1`
+(
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    event_id        UUID,
+    site            UInt64 CODEC(Delta, ZSTD(1)),
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    incident            String CODEC(ZSTD(1)),
+    version             UInt64 CODEC(Delta, ZSTD(1)),
+    deleted             Bool,
+    class_group         LowCardinality(String),
+    class               LowCardinality(String),
+    status              LowCardinality(String),
+    priority            UInt8,
+    opened_at           DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    displayed_at        DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    claimed_at          DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    first_act_at        DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    verified_at         DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    closed_at           DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    restored_at         DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    at_risk_at          DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    missed_at           DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    last_alarm_at       DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    claimed_by          LowCardinality(String),
+    closed_by           LowCardinality(String),
+    verification_means  LowCardinality(String),
+    verification_result LowCardinality(String),
+    outcome             LowCardinality(String),
+    alarms              UInt64 CODEC(T64, ZSTD(1)),
+    re_alerts           UInt32 CODEC(T64, ZSTD(1)),
+    evidence            Array(UUID),
+    storm               Bool,
+    zone                LowCardinality(String),
+    area                LowCardinality(String)
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (site, incident, kafka_offset)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE VIEW IF NOT EXISTS vigie.incidents_current ON CLUSTER `centre-1` AS
+SELECT * FROM (SELECT * FROM vigie.incidents ORDER BY incident, kafka_offset DESC LIMIT 1 BY incident) WHERE NOT deleted;
+
+-- What became of each act of a person, and of each panel event not accepted.
+CREATE TABLE IF NOT EXISTS vigie.outcomes ON CLUSTER `centre-1`
+(
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    event_id        UUID,
+    site            UInt64 CODEC(Delta, ZSTD(1)),
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    status          LowCardinality(String),
+    reason          LowCardinality(String),
+    incident        String CODEC(ZSTD(1)),
+    holder          LowCardinality(String),
+    first_event_id  UUID
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (site, received_at, kafka_partition, kafka_offset)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- What could not become an event. The bytes stay in the log, sealed.
+CREATE TABLE IF NOT EXISTS vigie.rejected ON CLUSTER `centre-1`
+(
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    event_id        UUID,
+    site            UInt64 CODEC(Delta, ZSTD(1)),
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    stage           LowCardinality(String),
+    source          LowCardinality(String),
+    reason          LowCardinality(String),
+    detail          String CODEC(ZSTD(1)),
+    raw_length      UInt64 CODEC(T64, ZSTD(1)),
+    remote          LowCardinality(String),
+    of_topic        LowCardinality(String),
+    of_partition    Int32,
+    of_offset       Int64
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (received_at, kafka_partition, kafka_offset)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- Records of any topic that could not be decoded, with the reason. received_at
+-- is the time stamp that Kafka has for them.
+CREATE TABLE IF NOT EXISTS vigie.undecodable ON CLUSTER `centre-1`
+(
+    topic           LowCardinality(String),
+    kafka_partition UInt16 CODEC(T64, ZSTD(1)),
+    kafka_offset    UInt64 CODEC(Delta, ZSTD(1)),
+    kafka_index     UInt32 CODEC(Delta, ZSTD(1)),
+    event_id        UUID,
+    site            UInt64 CODEC(Delta, ZSTD(1)),
+    received_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    reason          String CODEC(ZSTD(1)),
+    value_length    UInt64 CODEC(T64, ZSTD(1)),
+    value_sha256    String
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (topic, kafka_partition, kafka_offset)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- What the rules of one site say besides. facts: what a detection is about, in
+-- kebab case; until_at: when it must be dealt with. consigne: the one pinned when
+-- the incident opened; level: alarm validation score 0 to 4; occurred_at: the
+-- panel's own time of the first alarm. Incidents on test, late arrivals and those
+-- that the policy closed are told apart: they belong to no attainment.
+ALTER TABLE vigie.detections ON CLUSTER `centre-1`
+    ADD COLUMN IF NOT EXISTS facts Array(LowCardinality(String)),
+    ADD COLUMN IF NOT EXISTS until_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1));
+
+ALTER TABLE vigie.incidents ON CLUSTER `centre-1`
+    ADD COLUMN IF NOT EXISTS consigne String CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS consigne_changed Bool,
+    ADD COLUMN IF NOT EXISTS level UInt8,
+    ADD COLUMN IF NOT EXISTS occurred_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS late_arrival Bool,
+    ADD COLUMN IF NOT EXISTS on_test Bool,
+    ADD COLUMN IF NOT EXISTS auto_closed Bool;
+
+-- The views list their columns as of when they were made.
+CREATE OR REPLACE VIEW vigie.detections_current ON CLUSTER `centre-1` AS
+SELECT * FROM vigie.detections ORDER BY event_id, kafka_offset DESC LIMIT 1 BY event_id;
+
+CREATE OR REPLACE VIEW vigie.incidents_current ON CLUSTER `centre-1` AS
+SELECT * FROM (SELECT * FROM vigie.incidents ORDER BY incident, kafka_offset DESC LIMIT 1 BY incident) WHERE NOT deleted;
+
+-- What a call is by one of its steps, on the outcome of that step: one row a step.
+-- A call is known by its name and the time at which it was offered.
+ALTER TABLE vigie.outcomes ON CLUSTER `centre-1`
+    ADD COLUMN IF NOT EXISTS call String CODEC(ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS call_step LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS call_offered_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS call_answered_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS call_answered_by LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS call_ended_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS call_transferred_to LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS call_about_site UInt64 CODEC(T64, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS call_reason LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS call_satisfaction UInt8,
+    ADD COLUMN IF NOT EXISTS call_within_ms Int64 CODEC(T64, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS call_share_percent UInt8;
+
+-- What a detection of the fleet is about: the group, how many of its sites (alarms,
+-- calls, people), of how many, its own rate in such a window in thousandths, and the
+-- sites exposed, those of high risk first. Such a detection has no site (0).
+ALTER TABLE vigie.detections ON CLUSTER `centre-1`
+    ADD COLUMN IF NOT EXISTS group_kind LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS group_name LowCardinality(String),
+    ADD COLUMN IF NOT EXISTS group_count UInt64 CODEC(T64, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS group_of UInt64 CODEC(T64, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS usual_milli UInt64 CODEC(T64, ZSTD(1)),
+    ADD COLUMN IF NOT EXISTS exposed Array(UInt64);
+
+-- The view lists its columns as of when it was made.
+CREATE OR REPLACE VIEW vigie.detections_current ON CLUSTER `centre-1` AS
+SELECT * FROM vigie.detections ORDER BY event_id, kafka_offset DESC LIMIT 1 BY event_id;
+
+-- refused_by names the table that ClickHouse would not have this record's row in, and
+-- is empty where the record could not be decoded at all.
+ALTER TABLE vigie.undecodable ON CLUSTER `centre-1`
+    ADD COLUMN IF NOT EXISTS refused_by LowCardinality(String);
+
+-- Who asks archivers to hold still, why, and until when: the newest row of each
+-- holder counts. A holder that dies is forgotten when its time is over.
+CREATE TABLE IF NOT EXISTS vigie.archiver_pauses ON CLUSTER `centre-1`
+(
+    holder  String,
+    reason  String,
+    until   DateTime64(3, 'UTC'),
+    said_at DateTime64(6, 'UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree(said_at)
+ORDER BY holder
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- What a rebuild kept because the log no longer has it: rows with offsets of
+-- [first_offset, end_offset), in table_name. They are as a former release wrote
+-- them. newest_at is the received_at of the youngest. A rollup has no offsets:
+-- there all before newest_at is kept.
+CREATE TABLE IF NOT EXISTS vigie.not_rebuildable ON CLUSTER `centre-1`
+(
+    table_name      LowCardinality(String),
+    topic           LowCardinality(String),
+    kafka_partition UInt16,
+    first_offset    UInt64,
+    end_offset      UInt64,
+    kept_rows       UInt64,
+    newest_at       DateTime64(3, 'UTC'),
+    reason          LowCardinality(String),
+    rebuilt_at      DateTime64(3, 'UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree(rebuilt_at)
+ORDER BY (table_name, topic, kafka_partition)
+SETTINGS
+    replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE DATABASE IF NOT EXISTS vigie ON CLUSTER `centre-1`;
+
+DROP DATABASE IF EXISTS vigie ON CLUSTER `centre-1`;
+
+EXCHANGE TABLES vigie.events AND vigie_rebuild.events, vigie.beats AND vigie_rebuild.beats ON CLUSTER `centre-1`;
+
+CREATE TABLE IF NOT EXISTS vigie.rebuild_phases ON CLUSTER `centre-1` (phase String) ENGINE = ReplicatedMergeTree ORDER BY phase SETTINGS fsync_after_insert = 1;
+
