@@ -70,8 +70,10 @@ type Fold struct {
 	carriers  names
 	receivers map[string]uint16
 
-	figures []figures
-	policy  policyInForce
+	// figures of each class, by its number; interned are those of sites with more.
+	figures  []figures
+	interned map[string]*figures
+	policy   policyInForce
 
 	openDetections uint64
 	broadcast      uint64
@@ -97,6 +99,7 @@ func NewFold() *Fold {
 		carriers:  newNames(maxCarriers),
 		tally:     newTally(),
 		receivers: map[string]uint16{},
+		interned:  map[string]*figures{},
 	}
 	f.policy.classes = DefaultPolicy().GetClasses()
 	f.refigure()
