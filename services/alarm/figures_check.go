@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -151,7 +150,7 @@ func checkRow(name string, row *vigiev1.ClassPolicy, ofAll bool) (wrong []error)
 		case !slices.Contains(answerNames[:], a.GetClassGroup()):
 			wrong = append(wrong, fmt.Errorf("%s: answers: no clock is called %q; they are %s", name, a.GetClassGroup(), strings.Join(answerNames[:], ", ")))
 		case a.GetMissedMs() > 0 && a.GetAtRiskMs() > a.GetMissedMs():
-			wrong = append(wrong, fmt.Errorf("%s: answers.%s is missed after %s, before it is at risk (%s)", name, a.GetClassGroup(), inTime(a.GetMissedMs()), inTime(a.GetAtRiskMs())))
+			wrong = append(wrong, fmt.Errorf("%s: answers.%s is missed after %s, before it is at risk (%s)", name, a.GetClassGroup(), spanOr(a.GetMissedMs()), spanOr(a.GetAtRiskMs())))
 		}
 	}
 	slices.SortFunc(wrong, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
@@ -160,14 +159,7 @@ func checkRow(name string, row *vigiev1.ClassPolicy, ofAll bool) (wrong []error)
 
 func outOfRange(figure string, value int64, l limit) string {
 	if strings.HasSuffix(figure, "_ms") {
-		return fmt.Sprintf("%s is %s: %s to %s are expected, in milliseconds", figure, inTime(value), inTime(l.least), inTime(l.most))
+		return fmt.Sprintf("%s is %s: %s to %s are expected, in milliseconds", figure, spanOr(value), spanOr(l.least), spanOr(l.most))
 	}
 	return fmt.Sprintf("%s is %d: %d to %d are expected", figure, value, l.least, l.most)
-}
-
-func inTime(ms int64) string {
-	if ms >= day && ms%day == 0 {
-		return fmt.Sprintf("%d d", ms/day)
-	}
-	return (time.Duration(ms) * time.Millisecond).String()
 }

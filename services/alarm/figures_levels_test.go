@@ -139,6 +139,25 @@ func TestFiguresOfASiteHoldForWhatRunsAlready(t *testing.T) {
 	})
 }
 
+func TestExplainSaysWhoGaveAFigure(t *testing.T) {
+	t.Parallel()
+	a := newSite(t, "home")
+	a.policy(groupPolicy(groupRow("chain", &vigiev1.ClassPolicy{Storm: &vigiev1.StormPolicy{Alarms: 7, WindowMs: 5 * minute}})))
+	a.in("chain").own(stormOf(3)).storm(1, 3)
+	d := a.detection("alarm-storm")
+	for lang, want := range map[string]string{
+		"en": "Figures: storm.alarms 3, by the site itself; storm.window_ms 5 min, by the group chain",
+		"fr": "Chiffres : storm.alarms 3, du site lui-même ; storm.window_ms 5 min, du groupe chain",
+	} {
+		if got := ExplainGiven(d, lang); got != want {
+			t.Errorf("%s: %s", lang, got)
+		}
+	}
+	if got := ExplainGiven(&vigiev1.Detection{}, "en"); got != "" {
+		t.Errorf("without any: %q", got)
+	}
+}
+
 // Sites with the same figures share one computation; the others have none of their own.
 func TestEqualFiguresAreHeldOnce(t *testing.T) {
 	t.Parallel()

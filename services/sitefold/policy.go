@@ -14,7 +14,7 @@ const triedVersion = 1 << 52
 // another policy, whatever policies the log holds there. It changes nothing in
 // what came before.
 func JudgedBy(fold processor.Fold, policy *vigiev1.Policy, from int64) processor.Fold {
-	tried := alarm.Stamped(&vigiev1.Policy{Author: policy.GetAuthor(), Classes: policy.GetClasses()}, triedVersion, 1)
+	tried := alarm.Stamped(&vigiev1.Policy{Author: policy.GetAuthor(), Classes: policy.GetClasses(), Groups: policy.GetGroups()}, triedVersion, 1)
 	return &judgedBy{Fold: fold, from: from, policy: &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Policy{Policy: tried}}}
 }
 

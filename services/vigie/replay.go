@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/alarm"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/replay"
 )
@@ -178,8 +179,8 @@ func readPolicy(path string) (*vigiev1.Policy, error) {
 	if err := protojson.Unmarshal(b, policy); err != nil {
 		return nil, usageError{fmt.Errorf("--policy %s: %w; vigie replay --print-policy prints one to begin with", path, err)}
 	}
-	if len(policy.GetClasses()) == 0 {
-		return nil, usageError{fmt.Errorf("--policy %s has no classes; vigie replay --print-policy prints one to begin with", path)}
+	if err := alarm.CheckPolicy(policy); err != nil {
+		return nil, usageError{fmt.Errorf("--policy %s: %w", path, err)}
 	}
 	return policy, nil
 }
