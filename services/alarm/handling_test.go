@@ -310,7 +310,7 @@ func TestProtectionNotRestored(t *testing.T) {
 			a.inhibit("1", true).expectKinds(kind, "closed protection-not-restored: restored")
 		}},
 		{"trade 9: with communication lost", "shop", func(a *axis) {
-			a.poll(1, 0).at(2*hour).close(userError, true).expectKinds(kind, "opened protection-not-restored")
+			a.poll(1, 0).at(2*hour+minute).close(userError, true).expectKinds(kind, "opened protection-not-restored")
 			facts(a, "communication-lost owner-alice")
 			a.poll(1, 0).expectKinds(kind, "closed protection-not-restored: restored")
 		}},
