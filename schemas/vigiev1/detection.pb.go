@@ -272,6 +272,58 @@ func (DetectionStatus) EnumDescriptor() ([]byte, []int) {
 	return file_vigie_v1_detection_proto_rawDescGZIP(), []int{1}
 }
 
+type GivenFigure_Level int32
+
+const (
+	GivenFigure_LEVEL_UNSPECIFIED GivenFigure_Level = 0
+	GivenFigure_LEVEL_CLASS       GivenFigure_Level = 1
+	GivenFigure_LEVEL_GROUP       GivenFigure_Level = 2
+	GivenFigure_LEVEL_SITE        GivenFigure_Level = 3
+)
+
+// Enum value maps for GivenFigure_Level.
+var (
+	GivenFigure_Level_name = map[int32]string{
+		0: "LEVEL_UNSPECIFIED",
+		1: "LEVEL_CLASS",
+		2: "LEVEL_GROUP",
+		3: "LEVEL_SITE",
+	}
+	GivenFigure_Level_value = map[string]int32{
+		"LEVEL_UNSPECIFIED": 0,
+		"LEVEL_CLASS":       1,
+		"LEVEL_GROUP":       2,
+		"LEVEL_SITE":        3,
+	}
+)
+
+func (x GivenFigure_Level) Enum() *GivenFigure_Level {
+	p := new(GivenFigure_Level)
+	*p = x
+	return p
+}
+
+func (x GivenFigure_Level) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (GivenFigure_Level) Descriptor() protoreflect.EnumDescriptor {
+	return file_vigie_v1_detection_proto_enumTypes[2].Descriptor()
+}
+
+func (GivenFigure_Level) Type() protoreflect.EnumType {
+	return &file_vigie_v1_detection_proto_enumTypes[2]
+}
+
+func (x GivenFigure_Level) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use GivenFigure_Level.Descriptor instead.
+func (GivenFigure_Level) EnumDescriptor() ([]byte, []int) {
+	return file_vigie_v1_detection_proto_rawDescGZIP(), []int{1, 0}
+}
+
 // Detection is a fact derived from the history, on vigie.detections.
 // Key: the site number (or the group for the fleet's).
 type Detection struct {
@@ -318,7 +370,9 @@ type Detection struct {
 	// Its own rate in such a window, in thousandths.
 	UsualMilli uint64 `protobuf:"varint,26,opt,name=usual_milli,json=usualMilli,proto3" json:"usual_milli,omitempty"`
 	// Sites for a guard round, those of high risk first; at most 256.
-	Exposed       []uint64 `protobuf:"varint,27,rep,packed,name=exposed,proto3" json:"exposed,omitempty"`
+	Exposed []uint64 `protobuf:"varint,27,rep,packed,name=exposed,proto3" json:"exposed,omitempty"`
+	// Of a site, when it opens: the figures of its rule that are not the default's.
+	Given         []*GivenFigure `protobuf:"bytes,40,rep,name=given,proto3" json:"given,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -542,11 +596,90 @@ func (x *Detection) GetExposed() []uint64 {
 	return nil
 }
 
+func (x *Detection) GetGiven() []*GivenFigure {
+	if x != nil {
+		return x.Given
+	}
+	return nil
+}
+
+// GivenFigure says who gave a figure of the policy.
+type GivenFigure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name in ClassPolicy: storm.alarms.
+	Figure string `protobuf:"bytes,1,opt,name=figure,proto3" json:"figure,omitempty"`
+	// 0 and 1 for what is no number.
+	Value int64             `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
+	Level GivenFigure_Level `protobuf:"varint,3,opt,name=level,proto3,enum=vigie.v1.GivenFigure_Level" json:"level,omitempty"`
+	// The class or the group.
+	Of            string `protobuf:"bytes,4,opt,name=of,proto3" json:"of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GivenFigure) Reset() {
+	*x = GivenFigure{}
+	mi := &file_vigie_v1_detection_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GivenFigure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GivenFigure) ProtoMessage() {}
+
+func (x *GivenFigure) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_detection_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GivenFigure.ProtoReflect.Descriptor instead.
+func (*GivenFigure) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_detection_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GivenFigure) GetFigure() string {
+	if x != nil {
+		return x.Figure
+	}
+	return ""
+}
+
+func (x *GivenFigure) GetValue() int64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *GivenFigure) GetLevel() GivenFigure_Level {
+	if x != nil {
+		return x.Level
+	}
+	return GivenFigure_LEVEL_UNSPECIFIED
+}
+
+func (x *GivenFigure) GetOf() string {
+	if x != nil {
+		return x.Of
+	}
+	return ""
+}
+
 var File_vigie_v1_detection_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\n" +
-	"\x18vigie/v1/detection.proto\x12\bvigie.v1\"\x94\x06\n" +
+	"\x18vigie/v1/detection.proto\x12\bvigie.v1\"\xc1\x06\n" +
 	"\tDetection\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x12+\n" +
@@ -580,7 +713,19 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\x02of\x18\x19 \x01(\x04R\x02of\x12\x1f\n" +
 	"\vusual_milli\x18\x1a \x01(\x04R\n" +
 	"usualMilli\x12\x18\n" +
-	"\aexposed\x18\x1b \x03(\x04R\aexposed*\xaa\x0f\n" +
+	"\aexposed\x18\x1b \x03(\x04R\aexposed\x12+\n" +
+	"\x05given\x18( \x03(\v2\x15.vigie.v1.GivenFigureR\x05given\"\xd0\x01\n" +
+	"\vGivenFigure\x12\x16\n" +
+	"\x06figure\x18\x01 \x01(\tR\x06figure\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x03R\x05value\x121\n" +
+	"\x05level\x18\x03 \x01(\x0e2\x1b.vigie.v1.GivenFigure.LevelR\x05level\x12\x0e\n" +
+	"\x02of\x18\x04 \x01(\tR\x02of\"P\n" +
+	"\x05Level\x12\x15\n" +
+	"\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vLEVEL_CLASS\x10\x01\x12\x0f\n" +
+	"\vLEVEL_GROUP\x10\x02\x12\x0e\n" +
+	"\n" +
+	"LEVEL_SITE\x10\x03*\xaa\x0f\n" +
 	"\rDetectionKind\x12\x1e\n" +
 	"\x1aDETECTION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18DETECTION_KIND_PATH_LATE\x10\x01\x12\x1c\n" +
@@ -654,21 +799,25 @@ func file_vigie_v1_detection_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_detection_proto_rawDescData
 }
 
-var file_vigie_v1_detection_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_vigie_v1_detection_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_vigie_v1_detection_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_vigie_v1_detection_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_vigie_v1_detection_proto_goTypes = []any{
-	(DetectionKind)(0),   // 0: vigie.v1.DetectionKind
-	(DetectionStatus)(0), // 1: vigie.v1.DetectionStatus
-	(*Detection)(nil),    // 2: vigie.v1.Detection
+	(DetectionKind)(0),     // 0: vigie.v1.DetectionKind
+	(DetectionStatus)(0),   // 1: vigie.v1.DetectionStatus
+	(GivenFigure_Level)(0), // 2: vigie.v1.GivenFigure.Level
+	(*Detection)(nil),      // 3: vigie.v1.Detection
+	(*GivenFigure)(nil),    // 4: vigie.v1.GivenFigure
 }
 var file_vigie_v1_detection_proto_depIdxs = []int32{
 	0, // 0: vigie.v1.Detection.kind:type_name -> vigie.v1.DetectionKind
 	1, // 1: vigie.v1.Detection.status:type_name -> vigie.v1.DetectionStatus
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 2: vigie.v1.Detection.given:type_name -> vigie.v1.GivenFigure
+	2, // 3: vigie.v1.GivenFigure.level:type_name -> vigie.v1.GivenFigure.Level
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_detection_proto_init() }
@@ -681,8 +830,8 @@ func file_vigie_v1_detection_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_detection_proto_rawDesc), len(file_vigie_v1_detection_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   1,
+			NumEnums:      3,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -211,6 +211,7 @@ type Event struct {
 	//	*Event_GroupMembership
 	//	*Event_ContactsSet
 	//	*Event_ReopeningPlanned
+	//	*Event_FiguresSet
 	//	*Event_FallBack
 	//	*Event_PartnerCapacityReduced
 	//	*Event_LegalHold
@@ -781,6 +782,15 @@ func (x *Event) GetReopeningPlanned() *ReopeningPlanned {
 	return nil
 }
 
+func (x *Event) GetFiguresSet() *FiguresSet {
+	if x != nil {
+		if x, ok := x.Body.(*Event_FiguresSet); ok {
+			return x.FiguresSet
+		}
+	}
+	return nil
+}
+
 func (x *Event) GetFallBack() *FallBack {
 	if x != nil {
 		if x, ok := x.Body.(*Event_FallBack); ok {
@@ -1043,6 +1053,10 @@ type Event_ReopeningPlanned struct {
 	ReopeningPlanned *ReopeningPlanned `protobuf:"bytes,412,opt,name=reopening_planned,json=reopeningPlanned,proto3,oneof"`
 }
 
+type Event_FiguresSet struct {
+	FiguresSet *FiguresSet `protobuf:"bytes,413,opt,name=figures_set,json=figuresSet,proto3,oneof"`
+}
+
 type Event_FallBack struct {
 	FallBack *FallBack `protobuf:"bytes,500,opt,name=fall_back,json=fallBack,proto3,oneof"`
 }
@@ -1168,6 +1182,8 @@ func (*Event_GroupMembership) isEvent_Body() {}
 func (*Event_ContactsSet) isEvent_Body() {}
 
 func (*Event_ReopeningPlanned) isEvent_Body() {}
+
+func (*Event_FiguresSet) isEvent_Body() {}
 
 func (*Event_FallBack) isEvent_Body() {}
 
@@ -1555,7 +1571,7 @@ var File_vigie_v1_event_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14vigie/v1/event.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x1dvigie/v1/event_customer.proto\x1a\x1dvigie/v1/event_operator.proto\x1a\x1avigie/v1/event_panel.proto\x1a\x19vigie/v1/event_site.proto\x1a\x1bvigie/v1/event_system.proto\"\x92 \n" +
+	"\x14vigie/v1/event.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x1dvigie/v1/event_customer.proto\x1a\x1dvigie/v1/event_operator.proto\x1a\x1avigie/v1/event_panel.proto\x1a\x19vigie/v1/event_site.proto\x1a\x1bvigie/v1/event_system.proto\"\xcc \n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04site\x18\x02 \x01(\x04R\x04site\x12$\n" +
@@ -1621,7 +1637,9 @@ const file_vigie_v1_event_proto_rawDesc = "" +
 	"\rtest_mode_set\x18\x99\x03 \x01(\v2\x15.vigie.v1.TestModeSetH\x00R\vtestModeSet\x12G\n" +
 	"\x10group_membership\x18\x9a\x03 \x01(\v2\x19.vigie.v1.GroupMembershipH\x00R\x0fgroupMembership\x12;\n" +
 	"\fcontacts_set\x18\x9b\x03 \x01(\v2\x15.vigie.v1.ContactsSetH\x00R\vcontactsSet\x12J\n" +
-	"\x11reopening_planned\x18\x9c\x03 \x01(\v2\x1a.vigie.v1.ReopeningPlannedH\x00R\x10reopeningPlanned\x122\n" +
+	"\x11reopening_planned\x18\x9c\x03 \x01(\v2\x1a.vigie.v1.ReopeningPlannedH\x00R\x10reopeningPlanned\x128\n" +
+	"\vfigures_set\x18\x9d\x03 \x01(\v2\x14.vigie.v1.FiguresSetH\x00R\n" +
+	"figuresSet\x122\n" +
 	"\tfall_back\x18\xf4\x03 \x01(\v2\x12.vigie.v1.FallBackH\x00R\bfallBack\x12]\n" +
 	"\x18partner_capacity_reduced\x18\xf5\x03 \x01(\v2 .vigie.v1.PartnerCapacityReducedH\x00R\x16partnerCapacityReduced\x125\n" +
 	"\n" +
@@ -1748,12 +1766,13 @@ var file_vigie_v1_event_proto_goTypes = []any{
 	(*GroupMembership)(nil),        // 56: vigie.v1.GroupMembership
 	(*ContactsSet)(nil),            // 57: vigie.v1.ContactsSet
 	(*ReopeningPlanned)(nil),       // 58: vigie.v1.ReopeningPlanned
-	(*FallBack)(nil),               // 59: vigie.v1.FallBack
-	(*PartnerCapacityReduced)(nil), // 60: vigie.v1.PartnerCapacityReduced
-	(*LegalHold)(nil),              // 61: vigie.v1.LegalHold
-	(*KeyShredded)(nil),            // 62: vigie.v1.KeyShredded
-	(*PolicyProposed)(nil),         // 63: vigie.v1.PolicyProposed
-	(*ActCompleted)(nil),           // 64: vigie.v1.ActCompleted
+	(*FiguresSet)(nil),             // 59: vigie.v1.FiguresSet
+	(*FallBack)(nil),               // 60: vigie.v1.FallBack
+	(*PartnerCapacityReduced)(nil), // 61: vigie.v1.PartnerCapacityReduced
+	(*LegalHold)(nil),              // 62: vigie.v1.LegalHold
+	(*KeyShredded)(nil),            // 63: vigie.v1.KeyShredded
+	(*PolicyProposed)(nil),         // 64: vigie.v1.PolicyProposed
+	(*ActCompleted)(nil),           // 65: vigie.v1.ActCompleted
 }
 var file_vigie_v1_event_proto_depIdxs = []int32{
 	3,  // 0: vigie.v1.Event.source:type_name -> vigie.v1.Source
@@ -1809,22 +1828,23 @@ var file_vigie_v1_event_proto_depIdxs = []int32{
 	56, // 50: vigie.v1.Event.group_membership:type_name -> vigie.v1.GroupMembership
 	57, // 51: vigie.v1.Event.contacts_set:type_name -> vigie.v1.ContactsSet
 	58, // 52: vigie.v1.Event.reopening_planned:type_name -> vigie.v1.ReopeningPlanned
-	59, // 53: vigie.v1.Event.fall_back:type_name -> vigie.v1.FallBack
-	60, // 54: vigie.v1.Event.partner_capacity_reduced:type_name -> vigie.v1.PartnerCapacityReduced
-	61, // 55: vigie.v1.Event.legal_hold:type_name -> vigie.v1.LegalHold
-	62, // 56: vigie.v1.Event.key_shredded:type_name -> vigie.v1.KeyShredded
-	63, // 57: vigie.v1.Event.policy_proposed:type_name -> vigie.v1.PolicyProposed
-	64, // 58: vigie.v1.Event.act_completed:type_name -> vigie.v1.ActCompleted
-	4,  // 59: vigie.v1.Source.panel:type_name -> vigie.v1.PanelSource
-	5,  // 60: vigie.v1.Source.user:type_name -> vigie.v1.UserSource
-	6,  // 61: vigie.v1.Source.system:type_name -> vigie.v1.SystemSource
-	0,  // 62: vigie.v1.PanelSource.transport:type_name -> vigie.v1.Transport
-	1,  // 63: vigie.v1.PanelSource.address_class:type_name -> vigie.v1.AddressClass
-	64, // [64:64] is the sub-list for method output_type
-	64, // [64:64] is the sub-list for method input_type
-	64, // [64:64] is the sub-list for extension type_name
-	64, // [64:64] is the sub-list for extension extendee
-	0,  // [0:64] is the sub-list for field type_name
+	59, // 53: vigie.v1.Event.figures_set:type_name -> vigie.v1.FiguresSet
+	60, // 54: vigie.v1.Event.fall_back:type_name -> vigie.v1.FallBack
+	61, // 55: vigie.v1.Event.partner_capacity_reduced:type_name -> vigie.v1.PartnerCapacityReduced
+	62, // 56: vigie.v1.Event.legal_hold:type_name -> vigie.v1.LegalHold
+	63, // 57: vigie.v1.Event.key_shredded:type_name -> vigie.v1.KeyShredded
+	64, // 58: vigie.v1.Event.policy_proposed:type_name -> vigie.v1.PolicyProposed
+	65, // 59: vigie.v1.Event.act_completed:type_name -> vigie.v1.ActCompleted
+	4,  // 60: vigie.v1.Source.panel:type_name -> vigie.v1.PanelSource
+	5,  // 61: vigie.v1.Source.user:type_name -> vigie.v1.UserSource
+	6,  // 62: vigie.v1.Source.system:type_name -> vigie.v1.SystemSource
+	0,  // 63: vigie.v1.PanelSource.transport:type_name -> vigie.v1.Transport
+	1,  // 64: vigie.v1.PanelSource.address_class:type_name -> vigie.v1.AddressClass
+	65, // [65:65] is the sub-list for method output_type
+	65, // [65:65] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_event_proto_init() }
@@ -1890,6 +1910,7 @@ func file_vigie_v1_event_proto_init() {
 		(*Event_GroupMembership)(nil),
 		(*Event_ContactsSet)(nil),
 		(*Event_ReopeningPlanned)(nil),
+		(*Event_FiguresSet)(nil),
 		(*Event_FallBack)(nil),
 		(*Event_PartnerCapacityReduced)(nil),
 		(*Event_LegalHold)(nil),

@@ -1465,11 +1465,66 @@ func (x *ReopeningPlanned) GetWithdrawn() bool {
 	return false
 }
 
+// FiguresSet gives one site figures of its own, which stand over those of its groups
+// and its class; without any the site has none again.
+type FiguresSet struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Figures *ClassPolicy           `protobuf:"bytes,1,opt,name=figures,proto3" json:"figures,omitempty"`
+	// Why, in a word that names no person.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FiguresSet) Reset() {
+	*x = FiguresSet{}
+	mi := &file_vigie_v1_event_site_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FiguresSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FiguresSet) ProtoMessage() {}
+
+func (x *FiguresSet) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_event_site_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FiguresSet.ProtoReflect.Descriptor instead.
+func (*FiguresSet) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_event_site_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *FiguresSet) GetFigures() *ClassPolicy {
+	if x != nil {
+		return x.Figures
+	}
+	return nil
+}
+
+func (x *FiguresSet) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_vigie_v1_event_site_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_event_site_proto_rawDesc = "" +
 	"\n" +
-	"\x19vigie/v1/event_site.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\"\x9d\x02\n" +
+	"\x19vigie/v1/event_site.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x15vigie/v1/policy.proto\"\x9d\x02\n" +
 	"\x0fConnectionStage\x125\n" +
 	"\x05stage\x18\x01 \x01(\x0e2\x1f.vigie.v1.ConnectionStage.StageR\x05stage\x12\"\n" +
 	"\rplanned_at_ms\x18\x02 \x01(\x03R\vplannedAtMs\"\xae\x01\n" +
@@ -1606,7 +1661,11 @@ const file_vigie_v1_event_site_proto_rawDesc = "" +
 	"\afrom_ms\x18\x04 \x01(\x03R\x06fromMs\x12\x13\n" +
 	"\x05to_ms\x18\x05 \x01(\x03R\x04toMs\x12\x14\n" +
 	"\x05areas\x18\x06 \x03(\tR\x05areas\x12\x1c\n" +
-	"\twithdrawn\x18\a \x01(\bR\twithdrawnB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
+	"\twithdrawn\x18\a \x01(\bR\twithdrawn\"U\n" +
+	"\n" +
+	"FiguresSet\x12/\n" +
+	"\afigures\x18\x01 \x01(\v2\x15.vigie.v1.ClassPolicyR\afigures\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reasonB-Z+github.com/open-vigie/vigie/schemas/vigiev1b\x06proto3"
 
 var (
 	file_vigie_v1_event_site_proto_rawDescOnce sync.Once
@@ -1621,7 +1680,7 @@ func file_vigie_v1_event_site_proto_rawDescGZIP() []byte {
 }
 
 var file_vigie_v1_event_site_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_vigie_v1_event_site_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_vigie_v1_event_site_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_vigie_v1_event_site_proto_goTypes = []any{
 	(ConnectionStage_Stage)(0), // 0: vigie.v1.ConnectionStage.Stage
 	(ConsigneStep_Kind)(0),     // 1: vigie.v1.ConsigneStep.Kind
@@ -1642,8 +1701,10 @@ var file_vigie_v1_event_site_proto_goTypes = []any{
 	(*GroupMembership)(nil),    // 16: vigie.v1.GroupMembership
 	(*ContactsSet)(nil),        // 17: vigie.v1.ContactsSet
 	(*ReopeningPlanned)(nil),   // 18: vigie.v1.ReopeningPlanned
-	(*Sealed)(nil),             // 19: vigie.v1.Sealed
-	(EventClass)(0),            // 20: vigie.v1.EventClass
+	(*FiguresSet)(nil),         // 19: vigie.v1.FiguresSet
+	(*Sealed)(nil),             // 20: vigie.v1.Sealed
+	(EventClass)(0),            // 21: vigie.v1.EventClass
+	(*ClassPolicy)(nil),        // 22: vigie.v1.ClassPolicy
 }
 var file_vigie_v1_event_site_proto_depIdxs = []int32{
 	0,  // 0: vigie.v1.ConnectionStage.stage:type_name -> vigie.v1.ConnectionStage.Stage
@@ -1651,16 +1712,17 @@ var file_vigie_v1_event_site_proto_depIdxs = []int32{
 	5,  // 2: vigie.v1.SiteDeclared.zones:type_name -> vigie.v1.ZoneDeclared
 	7,  // 3: vigie.v1.ScheduleSet.hours:type_name -> vigie.v1.OpeningHours
 	7,  // 4: vigie.v1.HolidaySet.hours:type_name -> vigie.v1.OpeningHours
-	19, // 5: vigie.v1.ConsigneSet.text:type_name -> vigie.v1.Sealed
+	20, // 5: vigie.v1.ConsigneSet.text:type_name -> vigie.v1.Sealed
 	11, // 6: vigie.v1.ConsigneSet.steps:type_name -> vigie.v1.ConsigneStep
 	1,  // 7: vigie.v1.ConsigneStep.kind:type_name -> vigie.v1.ConsigneStep.Kind
-	20, // 8: vigie.v1.TestModeSet.classes:type_name -> vigie.v1.EventClass
-	19, // 9: vigie.v1.ContactsSet.contacts:type_name -> vigie.v1.Sealed
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	21, // 8: vigie.v1.TestModeSet.classes:type_name -> vigie.v1.EventClass
+	20, // 9: vigie.v1.ContactsSet.contacts:type_name -> vigie.v1.Sealed
+	22, // 10: vigie.v1.FiguresSet.figures:type_name -> vigie.v1.ClassPolicy
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_event_site_proto_init() }
@@ -1669,13 +1731,14 @@ func file_vigie_v1_event_site_proto_init() {
 		return
 	}
 	file_vigie_v1_common_proto_init()
+	file_vigie_v1_policy_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_event_site_proto_rawDesc), len(file_vigie_v1_event_site_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -28,11 +28,14 @@ const (
 type Policy struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Version uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	// SHA-256 over the deterministic encoding of classes.
-	ContentHash   []byte         `protobuf:"bytes,2,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"`
-	AtMs          int64          `protobuf:"varint,3,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
-	Author        string         `protobuf:"bytes,4,opt,name=author,proto3" json:"author,omitempty"`
-	Classes       []*ClassPolicy `protobuf:"bytes,5,rep,name=classes,proto3" json:"classes,omitempty"`
+	// SHA-256 over the deterministic encoding of classes and groups.
+	ContentHash []byte         `protobuf:"bytes,2,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"`
+	AtMs        int64          `protobuf:"varint,3,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	Author      string         `protobuf:"bytes,4,opt,name=author,proto3" json:"author,omitempty"`
+	Classes     []*ClassPolicy `protobuf:"bytes,5,rep,name=classes,proto3" json:"classes,omitempty"`
+	// Figures of groups of sites (SiteDeclared.groups); of several groups of a site
+	// the later row stands over the earlier.
+	Groups        []*GroupPolicy `protobuf:"bytes,6,rep,name=groups,proto3" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -102,8 +105,71 @@ func (x *Policy) GetClasses() []*ClassPolicy {
 	return nil
 }
 
-// ClassPolicy holds the figures of one class of sites; the class "" is the
-// default of all. A zero figure inherits the default.
+func (x *Policy) GetGroups() []*GroupPolicy {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+// GroupPolicy holds what is other for the sites of a group.
+type GroupPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Group string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// Its site_class stays empty.
+	Figures       *ClassPolicy `protobuf:"bytes,2,opt,name=figures,proto3" json:"figures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupPolicy) Reset() {
+	*x = GroupPolicy{}
+	mi := &file_vigie_v1_policy_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupPolicy) ProtoMessage() {}
+
+func (x *GroupPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_policy_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupPolicy.ProtoReflect.Descriptor instead.
+func (*GroupPolicy) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GroupPolicy) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *GroupPolicy) GetFigures() *ClassPolicy {
+	if x != nil {
+		return x.Figures
+	}
+	return nil
+}
+
+// ClassPolicy holds figures: of one class of sites, the class "" being the default of
+// all; of a group (GroupPolicy); of one site (FiguresSet). The site's stand over those
+// of its groups, these over its class, this over the default. A zero or absent figure
+// inherits.
 type ClassPolicy struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	SiteClass   string                 `protobuf:"bytes,1,opt,name=site_class,json=siteClass,proto3" json:"site_class,omitempty"`
@@ -122,7 +188,7 @@ type ClassPolicy struct {
 	Handling           *HandlingPolicy     `protobuf:"bytes,13,opt,name=handling,proto3" json:"handling,omitempty"`
 	Tests              *TestPolicy         `protobuf:"bytes,14,opt,name=tests,proto3" json:"tests,omitempty"`
 	Onboarding         *OnboardingPolicy   `protobuf:"bytes,15,opt,name=onboarding,proto3" json:"onboarding,omitempty"`
-	// hold_back_ms, given_back_ms and trouble_window_ms hold by class; the rest is
+	// hold_back_ms, given_back_ms and trouble_window_ms hold for each site; the rest is
 	// that of the class "" for the fleet.
 	Fleet         *FleetPolicy   `protobuf:"bytes,16,opt,name=fleet,proto3" json:"fleet,omitempty"`
 	Contact       *ContactPolicy `protobuf:"bytes,40,opt,name=contact,proto3" json:"contact,omitempty"`
@@ -132,7 +198,7 @@ type ClassPolicy struct {
 
 func (x *ClassPolicy) Reset() {
 	*x = ClassPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[1]
+	mi := &file_vigie_v1_policy_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -144,7 +210,7 @@ func (x *ClassPolicy) String() string {
 func (*ClassPolicy) ProtoMessage() {}
 
 func (x *ClassPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[1]
+	mi := &file_vigie_v1_policy_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -157,7 +223,7 @@ func (x *ClassPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClassPolicy.ProtoReflect.Descriptor instead.
 func (*ClassPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{1}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ClassPolicy) GetSiteClass() string {
@@ -294,14 +360,14 @@ type SupervisionPolicy struct {
 	CyclicTestMs      int64 `protobuf:"varint,6,opt,name=cyclic_test_ms,json=cyclicTestMs,proto3" json:"cyclic_test_ms,omitempty"`
 	CyclicTestGraceMs int64 `protobuf:"varint,7,opt,name=cyclic_test_grace_ms,json=cyclicTestGraceMs,proto3" json:"cyclic_test_grace_ms,omitempty"`
 	// For classes whose interval was agreed for all their sites, as demonstrations.
-	AgreedByClass bool `protobuf:"varint,8,opt,name=agreed_by_class,json=agreedByClass,proto3" json:"agreed_by_class,omitempty"`
+	AgreedByClass *bool `protobuf:"varint,8,opt,name=agreed_by_class,json=agreedByClass,proto3,oneof" json:"agreed_by_class,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SupervisionPolicy) Reset() {
 	*x = SupervisionPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[2]
+	mi := &file_vigie_v1_policy_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -313,7 +379,7 @@ func (x *SupervisionPolicy) String() string {
 func (*SupervisionPolicy) ProtoMessage() {}
 
 func (x *SupervisionPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[2]
+	mi := &file_vigie_v1_policy_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -326,7 +392,7 @@ func (x *SupervisionPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SupervisionPolicy.ProtoReflect.Descriptor instead.
 func (*SupervisionPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{2}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SupervisionPolicy) GetDefaultIntervalMs() int64 {
@@ -379,8 +445,8 @@ func (x *SupervisionPolicy) GetCyclicTestGraceMs() int64 {
 }
 
 func (x *SupervisionPolicy) GetAgreedByClass() bool {
-	if x != nil {
-		return x.AgreedByClass
+	if x != nil && x.AgreedByClass != nil {
+		return *x.AgreedByClass
 	}
 	return false
 }
@@ -399,7 +465,7 @@ type StormPolicy struct {
 
 func (x *StormPolicy) Reset() {
 	*x = StormPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[3]
+	mi := &file_vigie_v1_policy_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -411,7 +477,7 @@ func (x *StormPolicy) String() string {
 func (*StormPolicy) ProtoMessage() {}
 
 func (x *StormPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[3]
+	mi := &file_vigie_v1_policy_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -424,7 +490,7 @@ func (x *StormPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StormPolicy.ProtoReflect.Descriptor instead.
 func (*StormPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{3}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StormPolicy) GetAlarms() uint32 {
@@ -473,14 +539,14 @@ type ClosurePolicy struct {
 	// Unreachable: nobody was reached for this long, ms.
 	UnreachedMs int64 `protobuf:"varint,8,opt,name=unreached_ms,json=unreachedMs,proto3" json:"unreached_ms,omitempty"`
 	// For demonstrations: a disarm in hours ends a detected closure by itself.
-	EndsWithoutCallBack bool `protobuf:"varint,9,opt,name=ends_without_call_back,json=endsWithoutCallBack,proto3" json:"ends_without_call_back,omitempty"`
+	EndsWithoutCallBack *bool `protobuf:"varint,9,opt,name=ends_without_call_back,json=endsWithoutCallBack,proto3,oneof" json:"ends_without_call_back,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
 
 func (x *ClosurePolicy) Reset() {
 	*x = ClosurePolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[4]
+	mi := &file_vigie_v1_policy_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -492,7 +558,7 @@ func (x *ClosurePolicy) String() string {
 func (*ClosurePolicy) ProtoMessage() {}
 
 func (x *ClosurePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[4]
+	mi := &file_vigie_v1_policy_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -505,7 +571,7 @@ func (x *ClosurePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClosurePolicy.ProtoReflect.Descriptor instead.
 func (*ClosurePolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{4}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ClosurePolicy) GetArmedForMs() int64 {
@@ -565,8 +631,8 @@ func (x *ClosurePolicy) GetUnreachedMs() int64 {
 }
 
 func (x *ClosurePolicy) GetEndsWithoutCallBack() bool {
-	if x != nil {
-		return x.EndsWithoutCallBack
+	if x != nil && x.EndsWithoutCallBack != nil {
+		return *x.EndsWithoutCallBack
 	}
 	return false
 }
@@ -588,7 +654,7 @@ type SchedulePolicy struct {
 
 func (x *SchedulePolicy) Reset() {
 	*x = SchedulePolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[5]
+	mi := &file_vigie_v1_policy_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -600,7 +666,7 @@ func (x *SchedulePolicy) String() string {
 func (*SchedulePolicy) ProtoMessage() {}
 
 func (x *SchedulePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[5]
+	mi := &file_vigie_v1_policy_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -613,7 +679,7 @@ func (x *SchedulePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchedulePolicy.ProtoReflect.Descriptor instead.
 func (*SchedulePolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{5}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SchedulePolicy) GetLateToCloseMs() int64 {
@@ -664,7 +730,7 @@ type ConsignePolicy struct {
 
 func (x *ConsignePolicy) Reset() {
 	*x = ConsignePolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[6]
+	mi := &file_vigie_v1_policy_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +742,7 @@ func (x *ConsignePolicy) String() string {
 func (*ConsignePolicy) ProtoMessage() {}
 
 func (x *ConsignePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[6]
+	mi := &file_vigie_v1_policy_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +755,7 @@ func (x *ConsignePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConsignePolicy.ProtoReflect.Descriptor instead.
 func (*ConsignePolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{6}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConsignePolicy) GetDefaultMs() int64 {
@@ -728,7 +794,7 @@ type FoldingPolicy struct {
 
 func (x *FoldingPolicy) Reset() {
 	*x = FoldingPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[7]
+	mi := &file_vigie_v1_policy_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -740,7 +806,7 @@ func (x *FoldingPolicy) String() string {
 func (*FoldingPolicy) ProtoMessage() {}
 
 func (x *FoldingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[7]
+	mi := &file_vigie_v1_policy_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -753,7 +819,7 @@ func (x *FoldingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FoldingPolicy.ProtoReflect.Descriptor instead.
 func (*FoldingPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{7}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FoldingPolicy) GetAfterAlarmMs() int64 {
@@ -802,7 +868,7 @@ type ZonePolicy struct {
 
 func (x *ZonePolicy) Reset() {
 	*x = ZonePolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[8]
+	mi := &file_vigie_v1_policy_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +880,7 @@ func (x *ZonePolicy) String() string {
 func (*ZonePolicy) ProtoMessage() {}
 
 func (x *ZonePolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[8]
+	mi := &file_vigie_v1_policy_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +893,7 @@ func (x *ZonePolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ZonePolicy.ProtoReflect.Descriptor instead.
 func (*ZonePolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{8}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ZonePolicy) GetRunawayAlarms() uint32 {
@@ -896,7 +962,7 @@ type PowerPolicy struct {
 
 func (x *PowerPolicy) Reset() {
 	*x = PowerPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[9]
+	mi := &file_vigie_v1_policy_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -908,7 +974,7 @@ func (x *PowerPolicy) String() string {
 func (*PowerPolicy) ProtoMessage() {}
 
 func (x *PowerPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[9]
+	mi := &file_vigie_v1_policy_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -921,7 +987,7 @@ func (x *PowerPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PowerPolicy.ProtoReflect.Descriptor instead.
 func (*PowerPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{9}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PowerPolicy) GetWaitOpenMs() int64 {
@@ -978,7 +1044,7 @@ type VerificationPolicy struct {
 
 func (x *VerificationPolicy) Reset() {
 	*x = VerificationPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[10]
+	mi := &file_vigie_v1_policy_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1056,7 @@ func (x *VerificationPolicy) String() string {
 func (*VerificationPolicy) ProtoMessage() {}
 
 func (x *VerificationPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[10]
+	mi := &file_vigie_v1_policy_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1069,7 @@ func (x *VerificationPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerificationPolicy.ProtoReflect.Descriptor instead.
 func (*VerificationPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{10}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *VerificationPolicy) GetConfirmationWindowMs() int64 {
@@ -1030,7 +1096,7 @@ type HandlingPolicy struct {
 	// Deadline for the protection to be back where the closing act names none, ms.
 	RestoreMs int64 `protobuf:"varint,4,opt,name=restore_ms,json=restoreMs,proto3" json:"restore_ms,omitempty"`
 	// Cancelled by a known code within auto_close_within_ms, an intrusion closes.
-	AutoClose         bool  `protobuf:"varint,5,opt,name=auto_close,json=autoClose,proto3" json:"auto_close,omitempty"`
+	AutoClose         *bool `protobuf:"varint,5,opt,name=auto_close,json=autoClose,proto3,oneof" json:"auto_close,omitempty"`
 	AutoCloseWithinMs int64 `protobuf:"varint,6,opt,name=auto_close_within_ms,json=autoCloseWithinMs,proto3" json:"auto_close_within_ms,omitempty"`
 	// A guard who was asked for is late after this, ms.
 	GuardMs       int64 `protobuf:"varint,7,opt,name=guard_ms,json=guardMs,proto3" json:"guard_ms,omitempty"`
@@ -1040,7 +1106,7 @@ type HandlingPolicy struct {
 
 func (x *HandlingPolicy) Reset() {
 	*x = HandlingPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[11]
+	mi := &file_vigie_v1_policy_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1118,7 @@ func (x *HandlingPolicy) String() string {
 func (*HandlingPolicy) ProtoMessage() {}
 
 func (x *HandlingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[11]
+	mi := &file_vigie_v1_policy_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1131,7 @@ func (x *HandlingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandlingPolicy.ProtoReflect.Descriptor instead.
 func (*HandlingPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{11}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HandlingPolicy) GetIdleLifeMs() int64 {
@@ -1097,8 +1163,8 @@ func (x *HandlingPolicy) GetRestoreMs() int64 {
 }
 
 func (x *HandlingPolicy) GetAutoClose() bool {
-	if x != nil {
-		return x.AutoClose
+	if x != nil && x.AutoClose != nil {
+		return *x.AutoClose
 	}
 	return false
 }
@@ -1131,7 +1197,7 @@ type TestPolicy struct {
 
 func (x *TestPolicy) Reset() {
 	*x = TestPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[12]
+	mi := &file_vigie_v1_policy_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1209,7 @@ func (x *TestPolicy) String() string {
 func (*TestPolicy) ProtoMessage() {}
 
 func (x *TestPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[12]
+	mi := &file_vigie_v1_policy_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1222,7 @@ func (x *TestPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestPolicy.ProtoReflect.Descriptor instead.
 func (*TestPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{12}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TestPolicy) GetDefaultMs() int64 {
@@ -1200,7 +1266,7 @@ type AnswerPolicy struct {
 
 func (x *AnswerPolicy) Reset() {
 	*x = AnswerPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[13]
+	mi := &file_vigie_v1_policy_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1212,7 +1278,7 @@ func (x *AnswerPolicy) String() string {
 func (*AnswerPolicy) ProtoMessage() {}
 
 func (x *AnswerPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[13]
+	mi := &file_vigie_v1_policy_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1225,7 +1291,7 @@ func (x *AnswerPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerPolicy.ProtoReflect.Descriptor instead.
 func (*AnswerPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{13}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AnswerPolicy) GetClassGroup() string {
@@ -1263,7 +1329,7 @@ type OnboardingPolicy struct {
 
 func (x *OnboardingPolicy) Reset() {
 	*x = OnboardingPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[14]
+	mi := &file_vigie_v1_policy_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1341,7 @@ func (x *OnboardingPolicy) String() string {
 func (*OnboardingPolicy) ProtoMessage() {}
 
 func (x *OnboardingPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[14]
+	mi := &file_vigie_v1_policy_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1354,7 @@ func (x *OnboardingPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OnboardingPolicy.ProtoReflect.Descriptor instead.
 func (*OnboardingPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{14}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OnboardingPolicy) GetRequestedMs() int64 {
@@ -1331,7 +1397,7 @@ type ContactPolicy struct {
 
 func (x *ContactPolicy) Reset() {
 	*x = ContactPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[15]
+	mi := &file_vigie_v1_policy_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1409,7 @@ func (x *ContactPolicy) String() string {
 func (*ContactPolicy) ProtoMessage() {}
 
 func (x *ContactPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[15]
+	mi := &file_vigie_v1_policy_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1422,7 @@ func (x *ContactPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactPolicy.ProtoReflect.Descriptor instead.
 func (*ContactPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{15}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ContactPolicy) GetAnswerWithinMs() int64 {
@@ -1412,7 +1478,7 @@ type FleetPolicy struct {
 
 func (x *FleetPolicy) Reset() {
 	*x = FleetPolicy{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[16]
+	mi := &file_vigie_v1_policy_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1490,7 @@ func (x *FleetPolicy) String() string {
 func (*FleetPolicy) ProtoMessage() {}
 
 func (x *FleetPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[16]
+	mi := &file_vigie_v1_policy_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1503,7 @@ func (x *FleetPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FleetPolicy.ProtoReflect.Descriptor instead.
 func (*FleetPolicy) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{16}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *FleetPolicy) GetHoldBackMs() int64 {
@@ -1602,7 +1668,7 @@ type FleetSurge struct {
 
 func (x *FleetSurge) Reset() {
 	*x = FleetSurge{}
-	mi := &file_vigie_v1_policy_proto_msgTypes[17]
+	mi := &file_vigie_v1_policy_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1680,7 @@ func (x *FleetSurge) String() string {
 func (*FleetSurge) ProtoMessage() {}
 
 func (x *FleetSurge) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_policy_proto_msgTypes[17]
+	mi := &file_vigie_v1_policy_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1693,7 @@ func (x *FleetSurge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FleetSurge.ProtoReflect.Descriptor instead.
 func (*FleetSurge) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{17}
+	return file_vigie_v1_policy_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *FleetSurge) GetLeast() uint32 {
@@ -1662,13 +1728,17 @@ var File_vigie_v1_policy_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x15vigie/v1/policy.proto\x12\bvigie.v1\"\xa3\x01\n" +
+	"\x15vigie/v1/policy.proto\x12\bvigie.v1\"\xd2\x01\n" +
 	"\x06Policy\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12!\n" +
 	"\fcontent_hash\x18\x02 \x01(\fR\vcontentHash\x12\x13\n" +
 	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\x12\x16\n" +
 	"\x06author\x18\x04 \x01(\tR\x06author\x12/\n" +
-	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\"\xe8\x06\n" +
+	"\aclasses\x18\x05 \x03(\v2\x15.vigie.v1.ClassPolicyR\aclasses\x12-\n" +
+	"\x06groups\x18\x06 \x03(\v2\x15.vigie.v1.GroupPolicyR\x06groups\"T\n" +
+	"\vGroupPolicy\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12/\n" +
+	"\afigures\x18\x02 \x01(\v2\x15.vigie.v1.ClassPolicyR\afigures\"\xe8\x06\n" +
 	"\vClassPolicy\x12\x1d\n" +
 	"\n" +
 	"site_class\x18\x01 \x01(\tR\tsiteClass\x12=\n" +
@@ -1690,7 +1760,7 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"onboarding\x18\x0f \x01(\v2\x1a.vigie.v1.OnboardingPolicyR\n" +
 	"onboarding\x12+\n" +
 	"\x05fleet\x18\x10 \x01(\v2\x15.vigie.v1.FleetPolicyR\x05fleet\x121\n" +
-	"\acontact\x18( \x01(\v2\x17.vigie.v1.ContactPolicyR\acontact\"\xd4\x02\n" +
+	"\acontact\x18( \x01(\v2\x17.vigie.v1.ContactPolicyR\acontact\"\xed\x02\n" +
 	"\x11SupervisionPolicy\x12.\n" +
 	"\x13default_interval_ms\x18\x01 \x01(\x03R\x11defaultIntervalMs\x12\x19\n" +
 	"\bgrace_ms\x18\x02 \x01(\x03R\agraceMs\x12!\n" +
@@ -1698,14 +1768,15 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\x0eflap_window_ms\x18\x04 \x01(\x03R\fflapWindowMs\x12,\n" +
 	"\x12sabotage_window_ms\x18\x05 \x01(\x03R\x10sabotageWindowMs\x12$\n" +
 	"\x0ecyclic_test_ms\x18\x06 \x01(\x03R\fcyclicTestMs\x12/\n" +
-	"\x14cyclic_test_grace_ms\x18\a \x01(\x03R\x11cyclicTestGraceMs\x12&\n" +
-	"\x0fagreed_by_class\x18\b \x01(\bR\ragreedByClass\"\x85\x01\n" +
+	"\x14cyclic_test_grace_ms\x18\a \x01(\x03R\x11cyclicTestGraceMs\x12+\n" +
+	"\x0fagreed_by_class\x18\b \x01(\bH\x00R\ragreedByClass\x88\x01\x01B\x12\n" +
+	"\x10_agreed_by_class\"\x85\x01\n" +
 	"\vStormPolicy\x12\x16\n" +
 	"\x06alarms\x18\x01 \x01(\rR\x06alarms\x12\x1b\n" +
 	"\twindow_ms\x18\x02 \x01(\x03R\bwindowMs\x12\x1d\n" +
 	"\n" +
 	"end_alarms\x18\x03 \x01(\rR\tendAlarms\x12\"\n" +
-	"\rend_window_ms\x18\x04 \x01(\x03R\vendWindowMs\"\xf1\x02\n" +
+	"\rend_window_ms\x18\x04 \x01(\x03R\vendWindowMs\"\x91\x03\n" +
 	"\rClosurePolicy\x12 \n" +
 	"\farmed_for_ms\x18\x01 \x01(\x03R\n" +
 	"armedForMs\x12'\n" +
@@ -1716,8 +1787,9 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"end_due_ms\x18\x06 \x01(\x03R\bendDueMs\x12%\n" +
 	"\x0fend_due_last_ms\x18\a \x01(\x03R\fendDueLastMs\x12!\n" +
-	"\funreached_ms\x18\b \x01(\x03R\vunreachedMs\x123\n" +
-	"\x16ends_without_call_back\x18\t \x01(\bR\x13endsWithoutCallBack\"\xed\x01\n" +
+	"\funreached_ms\x18\b \x01(\x03R\vunreachedMs\x128\n" +
+	"\x16ends_without_call_back\x18\t \x01(\bH\x00R\x13endsWithoutCallBack\x88\x01\x01B\x19\n" +
+	"\x17_ends_without_call_back\"\xed\x01\n" +
 	"\x0eSchedulePolicy\x12'\n" +
 	"\x10late_to_close_ms\x18\x01 \x01(\x03R\rlateToCloseMs\x12%\n" +
 	"\x0flate_to_open_ms\x18\x02 \x01(\x03R\flateToOpenMs\x127\n" +
@@ -1757,18 +1829,19 @@ const file_vigie_v1_policy_proto_rawDesc = "" +
 	"\ftask_percent\x18\x06 \x01(\rR\vtaskPercent\"p\n" +
 	"\x12VerificationPolicy\x124\n" +
 	"\x16confirmation_window_ms\x18\x01 \x01(\x03R\x14confirmationWindowMs\x12$\n" +
-	"\x0eentry_delay_ms\x18\x02 \x01(\x03R\fentryDelayMs\"\x94\x02\n" +
+	"\x0eentry_delay_ms\x18\x02 \x01(\x03R\fentryDelayMs\"\xa8\x02\n" +
 	"\x0eHandlingPolicy\x12 \n" +
 	"\fidle_life_ms\x18\x01 \x01(\x03R\n" +
 	"idleLifeMs\x12*\n" +
 	"\x11idle_intrusion_ms\x18\x02 \x01(\x03R\x0fidleIntrusionMs\x12*\n" +
 	"\x11idle_technical_ms\x18\x03 \x01(\x03R\x0fidleTechnicalMs\x12\x1d\n" +
 	"\n" +
-	"restore_ms\x18\x04 \x01(\x03R\trestoreMs\x12\x1d\n" +
+	"restore_ms\x18\x04 \x01(\x03R\trestoreMs\x12\"\n" +
 	"\n" +
-	"auto_close\x18\x05 \x01(\bR\tautoClose\x12/\n" +
+	"auto_close\x18\x05 \x01(\bH\x00R\tautoClose\x88\x01\x01\x12/\n" +
 	"\x14auto_close_within_ms\x18\x06 \x01(\x03R\x11autoCloseWithinMs\x12\x19\n" +
-	"\bguard_ms\x18\a \x01(\x03R\aguardMs\"\x94\x01\n" +
+	"\bguard_ms\x18\a \x01(\x03R\aguardMsB\r\n" +
+	"\v_auto_close\"\x94\x01\n" +
 	"\n" +
 	"TestPolicy\x12\x1d\n" +
 	"\n" +
@@ -1837,55 +1910,58 @@ func file_vigie_v1_policy_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_policy_proto_rawDescData
 }
 
-var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_vigie_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_vigie_v1_policy_proto_goTypes = []any{
 	(*Policy)(nil),             // 0: vigie.v1.Policy
-	(*ClassPolicy)(nil),        // 1: vigie.v1.ClassPolicy
-	(*SupervisionPolicy)(nil),  // 2: vigie.v1.SupervisionPolicy
-	(*StormPolicy)(nil),        // 3: vigie.v1.StormPolicy
-	(*ClosurePolicy)(nil),      // 4: vigie.v1.ClosurePolicy
-	(*SchedulePolicy)(nil),     // 5: vigie.v1.SchedulePolicy
-	(*ConsignePolicy)(nil),     // 6: vigie.v1.ConsignePolicy
-	(*FoldingPolicy)(nil),      // 7: vigie.v1.FoldingPolicy
-	(*ZonePolicy)(nil),         // 8: vigie.v1.ZonePolicy
-	(*PowerPolicy)(nil),        // 9: vigie.v1.PowerPolicy
-	(*VerificationPolicy)(nil), // 10: vigie.v1.VerificationPolicy
-	(*HandlingPolicy)(nil),     // 11: vigie.v1.HandlingPolicy
-	(*TestPolicy)(nil),         // 12: vigie.v1.TestPolicy
-	(*AnswerPolicy)(nil),       // 13: vigie.v1.AnswerPolicy
-	(*OnboardingPolicy)(nil),   // 14: vigie.v1.OnboardingPolicy
-	(*ContactPolicy)(nil),      // 15: vigie.v1.ContactPolicy
-	(*FleetPolicy)(nil),        // 16: vigie.v1.FleetPolicy
-	(*FleetSurge)(nil),         // 17: vigie.v1.FleetSurge
+	(*GroupPolicy)(nil),        // 1: vigie.v1.GroupPolicy
+	(*ClassPolicy)(nil),        // 2: vigie.v1.ClassPolicy
+	(*SupervisionPolicy)(nil),  // 3: vigie.v1.SupervisionPolicy
+	(*StormPolicy)(nil),        // 4: vigie.v1.StormPolicy
+	(*ClosurePolicy)(nil),      // 5: vigie.v1.ClosurePolicy
+	(*SchedulePolicy)(nil),     // 6: vigie.v1.SchedulePolicy
+	(*ConsignePolicy)(nil),     // 7: vigie.v1.ConsignePolicy
+	(*FoldingPolicy)(nil),      // 8: vigie.v1.FoldingPolicy
+	(*ZonePolicy)(nil),         // 9: vigie.v1.ZonePolicy
+	(*PowerPolicy)(nil),        // 10: vigie.v1.PowerPolicy
+	(*VerificationPolicy)(nil), // 11: vigie.v1.VerificationPolicy
+	(*HandlingPolicy)(nil),     // 12: vigie.v1.HandlingPolicy
+	(*TestPolicy)(nil),         // 13: vigie.v1.TestPolicy
+	(*AnswerPolicy)(nil),       // 14: vigie.v1.AnswerPolicy
+	(*OnboardingPolicy)(nil),   // 15: vigie.v1.OnboardingPolicy
+	(*ContactPolicy)(nil),      // 16: vigie.v1.ContactPolicy
+	(*FleetPolicy)(nil),        // 17: vigie.v1.FleetPolicy
+	(*FleetSurge)(nil),         // 18: vigie.v1.FleetSurge
 }
 var file_vigie_v1_policy_proto_depIdxs = []int32{
-	1,  // 0: vigie.v1.Policy.classes:type_name -> vigie.v1.ClassPolicy
-	2,  // 1: vigie.v1.ClassPolicy.supervision:type_name -> vigie.v1.SupervisionPolicy
-	3,  // 2: vigie.v1.ClassPolicy.storm:type_name -> vigie.v1.StormPolicy
-	4,  // 3: vigie.v1.ClassPolicy.closure:type_name -> vigie.v1.ClosurePolicy
-	13, // 4: vigie.v1.ClassPolicy.answers:type_name -> vigie.v1.AnswerPolicy
-	5,  // 5: vigie.v1.ClassPolicy.schedule:type_name -> vigie.v1.SchedulePolicy
-	6,  // 6: vigie.v1.ClassPolicy.consigne:type_name -> vigie.v1.ConsignePolicy
-	7,  // 7: vigie.v1.ClassPolicy.folding:type_name -> vigie.v1.FoldingPolicy
-	8,  // 8: vigie.v1.ClassPolicy.zones:type_name -> vigie.v1.ZonePolicy
-	9,  // 9: vigie.v1.ClassPolicy.power:type_name -> vigie.v1.PowerPolicy
-	10, // 10: vigie.v1.ClassPolicy.verification:type_name -> vigie.v1.VerificationPolicy
-	11, // 11: vigie.v1.ClassPolicy.handling:type_name -> vigie.v1.HandlingPolicy
-	12, // 12: vigie.v1.ClassPolicy.tests:type_name -> vigie.v1.TestPolicy
-	14, // 13: vigie.v1.ClassPolicy.onboarding:type_name -> vigie.v1.OnboardingPolicy
-	16, // 14: vigie.v1.ClassPolicy.fleet:type_name -> vigie.v1.FleetPolicy
-	15, // 15: vigie.v1.ClassPolicy.contact:type_name -> vigie.v1.ContactPolicy
-	17, // 16: vigie.v1.FleetPolicy.communication:type_name -> vigie.v1.FleetSurge
-	17, // 17: vigie.v1.FleetPolicy.mains:type_name -> vigie.v1.FleetSurge
-	17, // 18: vigie.v1.FleetPolicy.alarms:type_name -> vigie.v1.FleetSurge
-	17, // 19: vigie.v1.FleetPolicy.closures:type_name -> vigie.v1.FleetSurge
-	17, // 20: vigie.v1.FleetPolicy.onboarding:type_name -> vigie.v1.FleetSurge
-	17, // 21: vigie.v1.FleetPolicy.calls:type_name -> vigie.v1.FleetSurge
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	2,  // 0: vigie.v1.Policy.classes:type_name -> vigie.v1.ClassPolicy
+	1,  // 1: vigie.v1.Policy.groups:type_name -> vigie.v1.GroupPolicy
+	2,  // 2: vigie.v1.GroupPolicy.figures:type_name -> vigie.v1.ClassPolicy
+	3,  // 3: vigie.v1.ClassPolicy.supervision:type_name -> vigie.v1.SupervisionPolicy
+	4,  // 4: vigie.v1.ClassPolicy.storm:type_name -> vigie.v1.StormPolicy
+	5,  // 5: vigie.v1.ClassPolicy.closure:type_name -> vigie.v1.ClosurePolicy
+	14, // 6: vigie.v1.ClassPolicy.answers:type_name -> vigie.v1.AnswerPolicy
+	6,  // 7: vigie.v1.ClassPolicy.schedule:type_name -> vigie.v1.SchedulePolicy
+	7,  // 8: vigie.v1.ClassPolicy.consigne:type_name -> vigie.v1.ConsignePolicy
+	8,  // 9: vigie.v1.ClassPolicy.folding:type_name -> vigie.v1.FoldingPolicy
+	9,  // 10: vigie.v1.ClassPolicy.zones:type_name -> vigie.v1.ZonePolicy
+	10, // 11: vigie.v1.ClassPolicy.power:type_name -> vigie.v1.PowerPolicy
+	11, // 12: vigie.v1.ClassPolicy.verification:type_name -> vigie.v1.VerificationPolicy
+	12, // 13: vigie.v1.ClassPolicy.handling:type_name -> vigie.v1.HandlingPolicy
+	13, // 14: vigie.v1.ClassPolicy.tests:type_name -> vigie.v1.TestPolicy
+	15, // 15: vigie.v1.ClassPolicy.onboarding:type_name -> vigie.v1.OnboardingPolicy
+	17, // 16: vigie.v1.ClassPolicy.fleet:type_name -> vigie.v1.FleetPolicy
+	16, // 17: vigie.v1.ClassPolicy.contact:type_name -> vigie.v1.ContactPolicy
+	18, // 18: vigie.v1.FleetPolicy.communication:type_name -> vigie.v1.FleetSurge
+	18, // 19: vigie.v1.FleetPolicy.mains:type_name -> vigie.v1.FleetSurge
+	18, // 20: vigie.v1.FleetPolicy.alarms:type_name -> vigie.v1.FleetSurge
+	18, // 21: vigie.v1.FleetPolicy.closures:type_name -> vigie.v1.FleetSurge
+	18, // 22: vigie.v1.FleetPolicy.onboarding:type_name -> vigie.v1.FleetSurge
+	18, // 23: vigie.v1.FleetPolicy.calls:type_name -> vigie.v1.FleetSurge
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_policy_proto_init() }
@@ -1893,13 +1969,16 @@ func file_vigie_v1_policy_proto_init() {
 	if File_vigie_v1_policy_proto != nil {
 		return
 	}
+	file_vigie_v1_policy_proto_msgTypes[3].OneofWrappers = []any{}
+	file_vigie_v1_policy_proto_msgTypes[5].OneofWrappers = []any{}
+	file_vigie_v1_policy_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_policy_proto_rawDesc), len(file_vigie_v1_policy_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

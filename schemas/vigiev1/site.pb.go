@@ -176,6 +176,8 @@ type SiteState struct {
 	StageDueMs   int64 `protobuf:"varint,46,opt,name=stage_due_ms,json=stageDueMs,proto3" json:"stage_due_ms,omitempty"`
 	// What the commissioning test has seen and still waits for.
 	Commissioning *CommissioningState `protobuf:"bytes,47,opt,name=commissioning,proto3" json:"commissioning,omitempty"`
+	// Figures of the site itself; absent when it has none.
+	Figures       *ClassPolicy `protobuf:"bytes,60,opt,name=figures,proto3" json:"figures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -409,6 +411,13 @@ func (x *SiteState) GetStageDueMs() int64 {
 func (x *SiteState) GetCommissioning() *CommissioningState {
 	if x != nil {
 		return x.Commissioning
+	}
+	return nil
+}
+
+func (x *SiteState) GetFigures() *ClassPolicy {
+	if x != nil {
+		return x.Figures
 	}
 	return nil
 }
@@ -1248,7 +1257,7 @@ var File_vigie_v1_site_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x13vigie/v1/site.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x19vigie/v1/event_site.proto\"\xfd\b\n" +
+	"\x13vigie/v1/site.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x19vigie/v1/event_site.proto\x1a\x15vigie/v1/policy.proto\"\xae\t\n" +
 	"\tSiteState\x12\x12\n" +
 	"\x04site\x18\x01 \x01(\x04R\x04site\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\"\n" +
@@ -1284,7 +1293,8 @@ const file_vigie_v1_site_proto_rawDesc = "" +
 	"\x0estage_since_ms\x18- \x01(\x03R\fstageSinceMs\x12 \n" +
 	"\fstage_due_ms\x18. \x01(\x03R\n" +
 	"stageDueMs\x12B\n" +
-	"\rcommissioning\x18/ \x01(\v2\x1c.vigie.v1.CommissioningStateR\rcommissioning\"Y\n" +
+	"\rcommissioning\x18/ \x01(\v2\x1c.vigie.v1.CommissioningStateR\rcommissioning\x12/\n" +
+	"\afigures\x18< \x01(\v2\x15.vigie.v1.ClassPolicyR\afigures\"Y\n" +
 	"\x0fDeclaredClosure\x12\x18\n" +
 	"\aclosure\x18\x01 \x01(\tR\aclosure\x12\x17\n" +
 	"\afrom_ms\x18\x02 \x01(\x03R\x06fromMs\x12\x13\n" +
@@ -1394,12 +1404,13 @@ var file_vigie_v1_site_proto_goTypes = []any{
 	(*PathState)(nil),          // 11: vigie.v1.PathState
 	(*DirectoryRecord)(nil),    // 12: vigie.v1.DirectoryRecord
 	(*AccountBinding)(nil),     // 13: vigie.v1.AccountBinding
-	(*ConsigneStep)(nil),       // 14: vigie.v1.ConsigneStep
-	(*Sealed)(nil),             // 15: vigie.v1.Sealed
-	(EventClass)(0),            // 16: vigie.v1.EventClass
-	(AreaMode)(0),              // 17: vigie.v1.AreaMode
-	(*SiteDeclared)(nil),       // 18: vigie.v1.SiteDeclared
-	(ConnectionStage_Stage)(0), // 19: vigie.v1.ConnectionStage.Stage
+	(*ClassPolicy)(nil),        // 14: vigie.v1.ClassPolicy
+	(*ConsigneStep)(nil),       // 15: vigie.v1.ConsigneStep
+	(*Sealed)(nil),             // 16: vigie.v1.Sealed
+	(EventClass)(0),            // 17: vigie.v1.EventClass
+	(AreaMode)(0),              // 18: vigie.v1.AreaMode
+	(*SiteDeclared)(nil),       // 19: vigie.v1.SiteDeclared
+	(ConnectionStage_Stage)(0), // 20: vigie.v1.ConnectionStage.Stage
 }
 var file_vigie_v1_site_proto_depIdxs = []int32{
 	9,  // 0: vigie.v1.SiteState.areas:type_name -> vigie.v1.AreaState
@@ -1412,19 +1423,20 @@ var file_vigie_v1_site_proto_depIdxs = []int32{
 	6,  // 7: vigie.v1.SiteState.reopening:type_name -> vigie.v1.ReopeningState
 	7,  // 8: vigie.v1.SiteState.test:type_name -> vigie.v1.TestState
 	8,  // 9: vigie.v1.SiteState.commissioning:type_name -> vigie.v1.CommissioningState
-	14, // 10: vigie.v1.ConsigneState.steps:type_name -> vigie.v1.ConsigneStep
-	15, // 11: vigie.v1.ConsigneState.text:type_name -> vigie.v1.Sealed
-	16, // 12: vigie.v1.TestState.classes:type_name -> vigie.v1.EventClass
-	17, // 13: vigie.v1.AreaState.mode:type_name -> vigie.v1.AreaMode
-	16, // 14: vigie.v1.OpenZone.class:type_name -> vigie.v1.EventClass
-	0,  // 15: vigie.v1.PathState.status:type_name -> vigie.v1.PathStatus
-	18, // 16: vigie.v1.DirectoryRecord.declared:type_name -> vigie.v1.SiteDeclared
-	19, // 17: vigie.v1.DirectoryRecord.stage:type_name -> vigie.v1.ConnectionStage.Stage
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	14, // 10: vigie.v1.SiteState.figures:type_name -> vigie.v1.ClassPolicy
+	15, // 11: vigie.v1.ConsigneState.steps:type_name -> vigie.v1.ConsigneStep
+	16, // 12: vigie.v1.ConsigneState.text:type_name -> vigie.v1.Sealed
+	17, // 13: vigie.v1.TestState.classes:type_name -> vigie.v1.EventClass
+	18, // 14: vigie.v1.AreaState.mode:type_name -> vigie.v1.AreaMode
+	17, // 15: vigie.v1.OpenZone.class:type_name -> vigie.v1.EventClass
+	0,  // 16: vigie.v1.PathState.status:type_name -> vigie.v1.PathStatus
+	19, // 17: vigie.v1.DirectoryRecord.declared:type_name -> vigie.v1.SiteDeclared
+	20, // 18: vigie.v1.DirectoryRecord.stage:type_name -> vigie.v1.ConnectionStage.Stage
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_site_proto_init() }
@@ -1434,6 +1446,7 @@ func file_vigie_v1_site_proto_init() {
 	}
 	file_vigie_v1_common_proto_init()
 	file_vigie_v1_event_site_proto_init()
+	file_vigie_v1_policy_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -87,6 +87,8 @@ func (w *work) decide(ev *vigiev1.Event) decided {
 		return w.withdrawConsigne(b.ConsigneWithdrawn)
 	case *vigiev1.Event_ContactsSet:
 		return w.setContacts(b.ContactsSet)
+	case *vigiev1.Event_FiguresSet:
+		return w.setFigures(b.FiguresSet)
 	case *vigiev1.Event_TestModeSet:
 		return w.setTest(ev, b.TestModeSet)
 	case *vigiev1.Event_ShiftStarted:
@@ -124,7 +126,7 @@ func (w *work) present(ev *vigiev1.Event, how presence) {
 func (w *work) proposePolicy(p *vigiev1.Policy) decided {
 	c := w.cold()
 	switch {
-	case len(p.GetClasses()) == 0:
+	case len(p.GetClasses())+len(p.GetGroups()) == 0:
 		return refused("policy-empty")
 	case p.GetVersion() <= max(c.policyVersion, w.f.policy.version):
 		return refused("policy-version-taken")

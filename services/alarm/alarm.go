@@ -22,7 +22,7 @@ import (
 
 // FoldVersion names the rules of this package, its time-zone data and its output
 // encoding together. It rises when any of them changes what a history gives.
-const FoldVersion uint32 = 7
+const FoldVersion uint32 = 9
 
 // Env is what the fold may see and do while it folds one record.
 type Env interface {
@@ -70,8 +70,10 @@ type Fold struct {
 	carriers  names
 	receivers map[string]uint16
 
-	figures []figures
-	policy  policyInForce
+	// figures of each class, by its number; interned are those of sites with more.
+	figures  []figures
+	interned map[string]*figures
+	policy   policyInForce
 
 	openDetections uint64
 	broadcast      uint64
@@ -97,6 +99,7 @@ func NewFold() *Fold {
 		carriers:  newNames(maxCarriers),
 		tally:     newTally(),
 		receivers: map[string]uint16{},
+		interned:  map[string]*figures{},
 	}
 	f.policy.classes = DefaultPolicy().GetClasses()
 	f.refigure()

@@ -23,6 +23,7 @@ func (w *work) declare(b *vigiev1.SiteDeclared) decided {
 	c.zone = b.GetTimeZone()
 	c.highRisk = b.GetRisk() == "high"
 	w.s.class = w.f.class(b.GetSiteClass())
+	w.f.place(w.s)
 	for _, name := range b.GetAreas() {
 		if name = areaName(name); name != "" {
 			w.areasOf(name)
@@ -113,8 +114,9 @@ func (w *work) declarePaths(declared []*vigiev1.PathDeclared) {
 }
 
 // declaration is what the site was declared to be; nil when it was not.
-func (w *work) declaration() *vigiev1.SiteDeclared {
-	c := w.s.cold
+func (w *work) declaration() *vigiev1.SiteDeclared { return declarationOf(w.s.cold) }
+
+func declarationOf(c *cold) *vigiev1.SiteDeclared {
 	if c == nil || c.declaration == nil {
 		return nil
 	}

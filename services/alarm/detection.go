@@ -190,6 +190,9 @@ func (w *work) putDetection(d *detection, status vigiev1.DetectionStatus, reason
 	if d.kind == vigiev1.DetectionKind_DETECTION_KIND_MASS_COMMUNICATION_LOSS {
 		m.GroupKind, m.Group, m.Area, m.Zone = d.area, d.zone, "", ""
 	}
+	if status == vigiev1.DetectionStatus_DETECTION_STATUS_OPENED {
+		m.Given = w.figures().givenTo(d.kind)
+	}
 	if status == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {
 		m.ClosedAtMs = w.at
 	}

@@ -13,10 +13,17 @@ type policyInForce struct {
 	version uint64
 	hash    []byte
 	classes []*vigiev1.ClassPolicy
+	groups  []*vigiev1.GroupPolicy
 }
 
-// figures is the policy of one class with the defaults filled in. Durations in ms.
+// figures are those of a class, or of some sites (figures_levels.go), with the
+// defaults filled in. Durations in ms.
 type figures struct {
+	// own are the site's own; nil when it has none.
+	own *vigiev1.ClassPolicy
+	// given are those that are not the default's, in order of name.
+	given []given
+
 	interval, grace             int64
 	stormAlarms, stormEnd       uint32
 	stormWindow, stormEndWindow int64
@@ -108,12 +115,15 @@ func (f *Fold) applyPolicy(env Env, partition int32, offset int64, p *vigiev1.Po
 		}
 		return
 	}
-	f.policy = policyInForce{version: p.GetVersion(), hash: bytes.Clone(p.GetContentHash()), classes: p.GetClasses()}
+	f.policy = policyInForce{version: p.GetVersion(), hash: bytes.Clone(p.GetContentHash()), classes: p.GetClasses(), groups: p.GetGroups()}
 	if f.policy.hash == nil {
 		f.policy.hash = PolicyHash(p)
 	}
 	f.refigure()
-	f.sites.each(func(s *site) { f.rejudge(env, s) })
+	f.sites.each(func(s *site) {
+		f.place(s)
+		f.rejudge(env, s)
+	})
 }
 
 // rejudge moves a site's running deadlines under the policy now in force.
@@ -132,11 +142,12 @@ func (f *Fold) rejudge(env Env, s *site) {
 	}
 }
 
-// refigure computes the figures of every class known.
+// refigure computes the figures of every class known; those of sites follow (place).
 func (f *Fold) refigure() {
 	f.figures = f.figures[:0]
+	clear(f.interned)
 	for _, class := range f.classes.list {
-		f.figures = append(f.figures, f.policy.figuresOf(class))
+		f.figures = append(f.figures, f.policy.figuresFor(class, nil, nil))
 	}
 }
 
@@ -144,24 +155,9 @@ func (f *Fold) refigure() {
 func (f *Fold) class(name string) uint16 {
 	i := f.classes.number(name)
 	if int(i) == len(f.figures) {
-		f.figures = append(f.figures, f.policy.figuresOf(name))
+		f.figures = append(f.figures, f.policy.figuresFor(name, nil, nil))
 	}
 	return i
-}
-
-// figuresOf lays the class over the log's default class over DefaultPolicy, so
-// that a zero figure inherits and no figure is ever missing.
-func (p *policyInForce) figuresOf(class string) figures {
-	out := figures{fleet: &vigiev1.FleetPolicy{}}
-	out.lay(DefaultPolicy().GetClasses()[0])
-	for _, name := range []string{"", class} {
-		for _, c := range p.classes {
-			if c.GetSiteClass() == name {
-				out.lay(c)
-			}
-		}
-	}
-	return out
 }
 
 func (f *figures) lay(c *vigiev1.ClassPolicy) {
@@ -190,7 +186,9 @@ func (f *figures) lay(c *vigiev1.ClassPolicy) {
 // laySite lays what is judged of a site's openings, closures and consignes.
 func (f *figures) laySite(c *vigiev1.ClassPolicy) {
 	over(&f.flapChanges, min(c.GetSupervision().GetFlapChanges(), maxFlapChanges))
-	f.agreedByClass = f.agreedByClass || c.GetSupervision().GetAgreedByClass()
+	if v := c.GetSupervision(); v != nil {
+		said(&f.agreedByClass, v.AgreedByClass)
+	}
 	over(&f.flapWindow, c.GetSupervision().GetFlapWindowMs())
 	over(&f.sabotageWindow, c.GetSupervision().GetSabotageWindowMs())
 	over(&f.cyclicTest, c.GetSupervision().GetCyclicTestMs())
@@ -205,7 +203,9 @@ func (f *figures) laySite(c *vigiev1.ClassPolicy) {
 	over(&f.endDue, c.GetClosure().GetEndDueMs())
 	over(&f.endDueLast, c.GetClosure().GetEndDueLastMs())
 	over(&f.unreached, c.GetClosure().GetUnreachedMs())
-	f.endsWithoutCallBack = f.endsWithoutCallBack || c.GetClosure().GetEndsWithoutCallBack()
+	if v := c.GetClosure(); v != nil {
+		said(&f.endsWithoutCallBack, v.EndsWithoutCallBack)
+	}
 	over(&f.lateToClose, c.GetSchedule().GetLateToCloseMs())
 	over(&f.lateToOpen, c.GetSchedule().GetLateToOpenMs())
 	over(&f.lateToOpenHigh, c.GetSchedule().GetLateToOpenHighRiskMs())
@@ -241,7 +241,9 @@ func (f *figures) layIncidents(c *vigiev1.ClassPolicy) {
 	over(&f.idleIntrusion, c.GetHandling().GetIdleIntrusionMs())
 	over(&f.idleTechnical, c.GetHandling().GetIdleTechnicalMs())
 	over(&f.restoreWithin, c.GetHandling().GetRestoreMs())
-	f.autoClose = f.autoClose || c.GetHandling().GetAutoClose()
+	if v := c.GetHandling(); v != nil {
+		said(&f.autoClose, v.AutoClose)
+	}
 	over(&f.autoCloseWithin, c.GetHandling().GetAutoCloseWithinMs())
 	over(&f.guardLate, c.GetHandling().GetGuardMs())
 	over(&f.testFor, c.GetTests().GetDefaultMs())
@@ -255,5 +257,11 @@ func (f *figures) layIncidents(c *vigiev1.ClassPolicy) {
 func over[T int | int64 | uint32](figure *T, value T) {
 	if value > 0 {
 		*figure = value
+	}
+}
+
+func said(figure, value *bool) {
+	if value != nil {
+		*figure = *value
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
@@ -205,7 +207,7 @@ func TestCancel(t *testing.T) {
 	auto := func(rule string, run func(a *axis)) axisCase {
 		return axisCase{rule, "shop", func(a *axis) {
 			p := DefaultPolicy()
-			p.Classes[0].Handling.AutoClose = true
+			p.Classes[0].Handling.AutoClose = proto.Bool(true)
 			a.policy(Stamped(p, 2, 0))
 			a.schedule(open).alarm(intrusion, "1").forget()
 			run(a)
@@ -308,7 +310,7 @@ func TestProtectionNotRestored(t *testing.T) {
 			a.inhibit("1", true).expectKinds(kind, "closed protection-not-restored: restored")
 		}},
 		{"trade 9: with communication lost", "shop", func(a *axis) {
-			a.poll(1, 0).at(2*hour).close(userError, true).expectKinds(kind, "opened protection-not-restored")
+			a.poll(1, 0).at(2*hour+minute).close(userError, true).expectKinds(kind, "opened protection-not-restored")
 			facts(a, "communication-lost owner-alice")
 			a.poll(1, 0).expectKinds(kind, "closed protection-not-restored: restored")
 		}},

@@ -16,10 +16,10 @@ import (
 //
 // Never taken under a mass, and never waiting: a site of high risk, and one with
 // intrusion, tamper, jamming or mains loss within trouble_window_ms (30 min) before
-// it fell silent or since, and one that has nobody of its groups beside it in the
-// partition: it opens at once, as it would without a fleet. Nor is one taken with a
-// lost path outside the failing group; that is known only then, so it waits. Every
-// life of the site ends all of this.
+// it fell silent or since: it opens at once, as it would without a fleet. Nor is one
+// taken with a lost path outside the failing group; that is known only then, so it
+// waits. So does a site that has nobody of its groups beside it in the partition: the
+// others may be in other partitions. Every life of the site ends all of this.
 
 // heldLoss is the loss that waits; since 0 when none does.
 type heldLoss struct {
@@ -32,7 +32,7 @@ type heldLoss struct {
 // waitsForVerdict: the site is one of those that a mass may take.
 func (w *work) waitsForVerdict(lastHeard int64) bool {
 	c := w.cold()
-	if c.highRisk || c.degraded || w.figures().fleet.GetHoldBackMs() < 0 || !w.hasCompany() {
+	if c.highRisk || c.degraded || w.figures().fleet.GetHoldBackMs() < 0 {
 		return false
 	}
 	for _, t := range c.traces {
@@ -41,16 +41,6 @@ func (w *work) waitsForVerdict(lastHeard int64) bool {
 		}
 	}
 	return true
-}
-
-// hasCompany: another site of one of its groups is in the partition.
-func (w *work) hasCompany() bool {
-	for _, m := range w.f.memberships(w.s, nil) {
-		if m.group != 0 && w.f.tally.groups[m.group].sites > 1 {
-			return true
-		}
-	}
-	return false
 }
 
 // raiseLoss opens the incident of a lost communication, lost at that time.

@@ -137,6 +137,24 @@ func TestAPathThatWasNotDeclaredIsTheCarriersOfTheSite(t *testing.T) {
 	t.Errorf("the carrier has no site: %v", ticksOf(a))
 }
 
+// Alone in its partition a site may be one of many: it waits, and is taken, as it would
+// be on a log of one partition.
+func TestASiteAloneInItsPartitionIsTaken(t *testing.T) {
+	t.Parallel()
+	a := newFleetOf(t, 1, nil).at(lostAfter + minute - second)
+	if got := a.incidentsOf(7); got != 0 {
+		t.Errorf("%d incidents before the hold-back has ended", got)
+	}
+	a.verdict("carrier", "orange", true).at(lostAfter + hour)
+	if got := a.incidentsOf(7); got != 0 {
+		t.Errorf("%d incidents under the mass of its carrier", got)
+	}
+	alone := newFleetOf(t, 1, nil).at(lostAfter + minute)
+	if got := alone.incidentsOf(7); got != 1 {
+		t.Errorf("%d incidents without a verdict, want one", got)
+	}
+}
+
 // The answer clock counts from the loss, not from the end of the hold-back.
 func TestAHeldIncidentIsAnsweredFromItsLoss(t *testing.T) {
 	t.Parallel()

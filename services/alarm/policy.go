@@ -99,10 +99,10 @@ func DemoPolicy(speed float64) *vigiev1.Policy {
 	p := DefaultPolicy()
 	p.Classes = append(p.Classes, &vigiev1.ClassPolicy{
 		SiteClass:   "demo",
-		Supervision: &vigiev1.SupervisionPolicy{DefaultIntervalMs: scaled(5 * second), GraceMs: scaled(2 * second), FlapWindowMs: scaled(20 * second), AgreedByClass: true},
+		Supervision: &vigiev1.SupervisionPolicy{DefaultIntervalMs: scaled(5 * second), GraceMs: scaled(2 * second), FlapWindowMs: scaled(20 * second), AgreedByClass: proto.Bool(true)},
 		Storm:       &vigiev1.StormPolicy{Alarms: 6, WindowMs: scaled(20 * second), EndAlarms: 2, EndWindowMs: scaled(15 * second)},
 		Fleet:       &vigiev1.FleetPolicy{HoldBackMs: scaled(10 * second), GivenBackMs: scaled(10 * second)},
-		Closure:     &vigiev1.ClosurePolicy{ArmedForMs: scaled(30 * second), MissedOpenings: 1, EndsWithoutCallBack: true},
+		Closure:     &vigiev1.ClosurePolicy{ArmedForMs: scaled(30 * second), MissedOpenings: 1, EndsWithoutCallBack: proto.Bool(true)},
 		Schedule: &vigiev1.SchedulePolicy{
 			LateToCloseMs: scaled(25 * second), LateToOpenMs: scaled(20 * second), EarlyOpeningMs: scaled(20 * second), OutsideHoursMs: scaled(40 * second),
 		},
@@ -117,9 +117,9 @@ func Stamped(p *vigiev1.Policy, version uint64, atMS int64) *vigiev1.Policy {
 	return p
 }
 
-// PolicyHash is SHA-256 over the deterministic encoding of the classes alone.
+// PolicyHash is SHA-256 over the deterministic encoding of classes and groups alone.
 func PolicyHash(p *vigiev1.Policy) []byte {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&vigiev1.Policy{Classes: p.GetClasses()})
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&vigiev1.Policy{Classes: p.GetClasses(), Groups: p.GetGroups()})
 	if err != nil {
 		panic(fmt.Sprintf("alarm: encoding a policy: %v", err))
 	}

@@ -102,6 +102,11 @@ type cold struct {
 	bindingVersion uint64
 	policyVersion  uint64
 
+	// own are the figures of the site itself; figures follow from them and from its
+	// groups, nil when those of its class hold.
+	own     *vigiev1.ClassPolicy
+	figures *figures
+
 	// calls are those of the centre, under site 0 alone.
 	calls      []call
 	commission *commissioning

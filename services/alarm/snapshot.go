@@ -15,7 +15,7 @@ import (
 
 // stateFormat is the newest encoding of the state. Bytes of every format are
 // read for ever; golden ones are kept in testdata.
-const stateFormat uint32 = formatFleet
+const stateFormat uint32 = formatFigures
 
 // pieceBytes is about how long a piece of a snapshot is.
 const pieceBytes = 64 << 10
@@ -97,6 +97,7 @@ func (f *Fold) Restore(c *packed.Coder) error {
 			if f.checkRestored(c, &s); c.Err() != nil {
 				break
 			}
+			f.place(&s)
 			if f.sites.find(s.number) != nil {
 				c.Fail("alarm: site %d stands twice", s.number)
 				break
@@ -158,6 +159,9 @@ func (f *Fold) packHead(c *packed.Coder, sites *uint64) {
 	packed.Uint(c, &f.degraded)
 	if format >= formatFleet {
 		f.packFleet(c)
+	}
+	if format >= formatFigures {
+		packed.List(c, &f.policy.groups, func(p **vigiev1.GroupPolicy) { packed.Message(c, p) })
 	}
 }
 

@@ -88,6 +88,9 @@ func (k *consigne) pack(w *sitePacker) {
 // consignes and who announced a visit came.
 const formatPlans uint32 = 3
 
+// formatFigures is the format with which figures of groups and of sites came.
+const formatFigures uint32 = 5
+
 // packCalls walks over calls and the commissioning.
 func (k *cold) packCalls(c *packed.Coder) {
 	packed.List(c, &k.calls, func(a *call) {

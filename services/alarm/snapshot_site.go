@@ -1,6 +1,8 @@
 package alarm
 
 import (
+	"google.golang.org/protobuf/proto"
+
 	"github.com/open-vigie/vigie/schemas/packed"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
@@ -74,6 +76,12 @@ func (k *cold) packOpen(w *sitePacker) {
 		packed.Int(c, &k.held.since)
 		c.Array(k.held.detection[:])
 		packed.Uint(c, &k.held.under)
+	}
+	if w.format >= formatFigures {
+		packed.Message(c, &k.own)
+		if c.Reading() && proto.Size(k.own) == 0 {
+			k.own = nil
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ func (w *work) siteState() *vigiev1.SiteState {
 	if c == nil {
 		return out
 	}
+	out.Figures = c.own
 	out.Account, out.AcceptedEvents, out.Degraded = c.account, c.accepted, c.degraded
 	out.CommunicationLost, out.Storm = c.commLost, c.storm.open
 	if c.closure.status != vigiev1.ClosureStatus_CLOSURE_STATUS_UNSPECIFIED {

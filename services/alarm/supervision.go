@@ -33,7 +33,7 @@ func (f *Fold) interval(s *site, p *path) int64 {
 	if p.interval != 0 {
 		return int64(p.interval)
 	}
-	return f.figures[s.class].interval
+	return f.figuresOf(s).interval
 }
 
 // deadline of the path's next step on its group's S; 0 when it has none.
@@ -42,7 +42,7 @@ func (f *Fold) deadline(s *site, p *path) int64 {
 	case pathOK:
 		return p.heardS + f.interval(s, p)
 	case pathLate:
-		return p.heardS + f.interval(s, p) + f.figures[s.class].grace
+		return p.heardS + f.interval(s, p) + f.figuresOf(s).grace
 	}
 	return 0
 }

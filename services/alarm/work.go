@@ -133,7 +133,7 @@ func (w *work) cold() *cold {
 	return w.s.cold
 }
 
-func (w *work) figures() *figures { return &w.f.figures[w.s.class] }
+func (w *work) figures() *figures { return w.f.figuresOf(w.s) }
 
 // outcome says what became of the event being applied.
 func (w *work) outcome(o decided) {

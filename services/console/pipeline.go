@@ -2,12 +2,14 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
@@ -119,6 +121,8 @@ type Policy struct {
 	AtMS    int64         `json:"at_ms,omitempty"`
 	Author  string        `json:"author,omitempty"`
 	Classes []ClassPolicy `json:"classes"`
+	// Policy is all of it.
+	Policy json.RawMessage `json:"policy,omitempty" doc:"All of it, in the words that POST /api/v1/policy takes: change it, raise its version by one, and send it there."`
 }
 
 // ClassPolicy holds the figures of a class of sites; a zero inherits from the class "".
@@ -147,5 +151,18 @@ func policyView(p *vigiev1.Policy) Policy {
 			HeardAgainWindowMS: c.HeardAgainWindowMs,
 		})
 	}
+	if p != nil {
+		v.Policy = wholePolicy(p)
+	}
 	return v
+}
+
+// wholePolicy is a policy as people write one.
+func wholePolicy(p *vigiev1.Policy) json.RawMessage {
+	shown := &vigiev1.Policy{Version: p.GetVersion(), Classes: p.GetClasses(), Groups: p.GetGroups()}
+	text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(shown)
+	if err != nil {
+		return nil // A name that is no UTF-8 came from elsewhere: the figures above stand.
+	}
+	return text
 }

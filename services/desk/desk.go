@@ -91,4 +91,5 @@ func Register(api huma.API, d *Desk) {
 	d.registerSites(api)
 	d.registerSiteActs(api)
 	d.registerCentre(api)
+	d.registerPolicy(api)
 }

@@ -98,6 +98,7 @@ type office struct {
 	out    *kgo.Client
 	server *httptest.Server
 	user   string
+	role   string
 	stop   func()
 }
 
@@ -105,8 +106,8 @@ type asUser struct{}
 
 func (asUser) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u := r.Header.Get("X-Test-User")
-		next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), auth.User{Name: u, Role: auth.RoleOperator})))
+		u, role := r.Header.Get("X-Test-User"), r.Header.Get("X-Test-Role")
+		next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), auth.User{Name: u, Role: role})))
 	})
 }
 
@@ -117,7 +118,7 @@ func newOffice(t *testing.T) *office {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	o := &office{t: t, log: &log{}, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}, user: "anne"}
+	o := &office{t: t, log: &log{}, kafka: eventlog.Config{Brokers: cluster.ListenAddrs()}, user: "anne", role: auth.RoleOperator}
 	o.out, err = kgo.NewClient(kgo.SeedBrokers(o.kafka.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	if err != nil {
 		t.Fatal(err)
@@ -203,6 +204,7 @@ func (o *office) send(method, path string, body any, headers ...string) reply {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Test-User", o.user)
+	r.Header.Set("X-Test-Role", o.role)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -220,7 +222,7 @@ func (o *office) send(method, path string, body any, headers ...string) reply {
 		target = &got.prob
 	case strings.HasPrefix(path, "/api/v1/site-acts"):
 		target = &got.many
-	case strings.HasPrefix(path, "/api/v1/sites") && !strings.HasSuffix(path, "/acts"):
+	case strings.HasPrefix(path, "/api/v1/sites") && !strings.HasSuffix(path, "/acts") && !strings.HasSuffix(path, "/figures"):
 		target = &got.sites
 	}
 	if err := json.Unmarshal(buf.Bytes(), target); err != nil {

@@ -17,9 +17,9 @@ import (
 )
 
 // PolicyHash is the content_hash of a policy: SHA-256 over the deterministic
-// encoding of its classes alone.
+// encoding of its classes and groups alone.
 func PolicyHash(policy *vigiev1.Policy) ([]byte, error) {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&vigiev1.Policy{Classes: policy.GetClasses()})
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&vigiev1.Policy{Classes: policy.GetClasses(), Groups: policy.GetGroups()})
 	if err != nil {
 		return nil, fmt.Errorf("encode the classes of policy %d: %w", policy.GetVersion(), err)
 	}

@@ -138,6 +138,29 @@ func LastProgress(ctx context.Context, cfg Config, log *slog.Logger) (map[int32]
 	return last, nil
 }
 
+// LastFleetProgress is what the owner of the fleet has committed last; nil when nobody
+// ever folded it.
+func LastFleetProgress(ctx context.Context, cfg Config, log *slog.Logger) (*vigiev1.Progress, error) {
+	cl, err := kgo.NewClient(cfg.ReaderOpts(log)...)
+	if err != nil {
+		return nil, fmt.Errorf("read how far the fleet is: %w", err)
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	there, err := adm.ListTopics(ctx, cfg.Topic(topics.FleetProgress))
+	if err != nil {
+		return nil, fmt.Errorf("look for the topics of the fleet: %w", err)
+	}
+	if there.Error() != nil {
+		return nil, nil
+	}
+	last, err := lastProgress(ctx, cfg, adm, log, topics.FleetProgress)
+	if err != nil {
+		return nil, fmt.Errorf("read how far the fleet is: %w", err)
+	}
+	return last[0], nil
+}
+
 // lastProgress is the newest committed progress record of each partition.
 func lastProgress(ctx context.Context, cfg Config, adm *kadm.Client, log *slog.Logger, name string) (map[int32]*vigiev1.Progress, error) {
 	topic := cfg.Topic(name)

@@ -74,26 +74,27 @@ type runner struct {
 	mu     sync.Mutex
 	report *Report
 	table  *table
+	// tried is the fleet that judges by another policy; nil without one.
+	tried *triedFleet
 }
 
 // Run replays.
 func Run(ctx context.Context, opts Options) (*Report, error) {
 	r := &runner{Options: opts, report: &Report{Begun: map[int32]int64{}}, table: newTable()}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(opts.Parallel, 2))
-	for number, bounds := range opts.Ranges {
-		if bounds.From >= bounds.To {
-			continue
-		}
-		group.Go(func() error {
-			if err := r.partition(ctx, number, bounds); err != nil {
-				return fmt.Errorf("replay partition %d: %w", number, err)
-			}
-			return nil
-		})
+	fleet, err := r.beginFleet(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("replay the fleet: %w", err)
 	}
-	if err := group.Wait(); err != nil {
+	if fleet != nil && r.Policy != nil {
+		r.tried = newTriedFleet(fleet, len(opts.Ranges))
+	}
+	if err := r.partitions(ctx); err != nil {
 		return nil, err
+	}
+	if fleet != nil {
+		if err := r.judgeFleet(ctx, fleet); err != nil {
+			return nil, err
+		}
 	}
 	if r.Copy != nil {
 		if err := r.Copy.Flush(context.WithoutCancel(ctx)); err != nil {
@@ -106,11 +107,39 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	return r.report, nil
 }
 
+// partitions replays each of them; in step with the fleet all at once.
+func (r *runner) partitions(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(r.Parallel, 2))
+	if r.tried != nil {
+		group.SetLimit(len(r.Ranges))
+	}
+	for number, bounds := range r.Ranges {
+		if bounds.From >= bounds.To {
+			continue
+		}
+		group.Go(func() error {
+			if r.tried != nil {
+				defer r.tried.end(number)
+			}
+			if err := r.partition(ctx, number, bounds); err != nil {
+				return fmt.Errorf("replay partition %d: %w", number, err)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
 // fold is the fold of a partition, under the policy that is asked for.
 func (r *runner) fold(from int64) processor.Fold {
 	fold := sitefold.New(r.Log)()
 	if r.Policy != nil {
-		fold = sitefold.JudgedBy(fold, r.Policy, from)
+		var hear func(int32) []*vigiev1.Broadcast
+		if r.tried != nil {
+			hear = r.tried.hear
+		}
+		fold = sitefold.JudgedBy(fold, r.Policy, from, hear)
 	}
 	return fold
 }
@@ -169,6 +198,9 @@ func (r *runner) partition(ctx context.Context, number int32, in Range) error {
 		out := state.Take()
 		judged++
 		outputs += int64(len(out))
+		if err := r.tellFleet(ctx, number, out); err != nil {
+			return err
+		}
 		return r.give(ctx, number, rec.Offset, out, then, c)
 	})
 	if err != nil {
@@ -189,6 +221,18 @@ func (r *runner) partition(ctx context.Context, number int32, in Range) error {
 	r.report.Outputs += outputs
 	r.report.Begun[number] = start
 	r.table.add(c)
+	return nil
+}
+
+// tellFleet hands a partition's ticks to the fleet that judges by another policy.
+func (r *runner) tellFleet(ctx context.Context, number int32, out []*kgo.Record) error {
+	for _, o := range out {
+		if r.tried != nil && o.Topic == topics.Fleet {
+			if err := r.tried.tell(ctx, number, o); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 

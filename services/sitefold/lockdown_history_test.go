@@ -5,20 +5,16 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/open-vigie/vigie/schemas/ids"
-	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
 // The lockdown history: 5,000 sites from Monday to Friday. Monday is a normal day;
 // on Tuesday evening most shops are closed by order; what follows is in
-// lockdown_test.go, beside what must come of it. All of it follows from the numbers of
-// the sites, so it is the same each time.
+// lockdown_test.go (sites) and lockdown_fleet_test.go (people, calls, a carrier, the
+// mains), beside what must come of it. All of it follows from the numbers of the
+// sites, so it is the same each time.
 
 const (
 	shops, homes, larges = 3_000, 1_500, 500
@@ -30,9 +26,11 @@ const (
 	// monday is 16 March 2020, 00:00 in Paris.
 	monday                                     = int64(1_584_313_200_000)
 	tuesday, wednesday, thursday, friday, ends = day, 2 * day, 3 * day, 4 * day, 5 * day
-	beatEvery                                  = 2 * second
-	pollEvery                                  = 180 * second
-	mainCarrier, otherCarrier                  = "orbit", "terra"
+	// beatEvery is half a tick: what falls into which tick can be told by hand.
+	beatEvery                 = 2_500
+	pollEvery                 = 180 * second
+	pollApart                 = 360 // of the 500 panels that poll
+	mainCarrier, otherCarrier = "orbit", "terra"
 )
 
 // Outages: of a carrier, and of our own receiver.
@@ -41,22 +39,20 @@ const (
 	receiverFails, receiverOK = thursday + 12*hour, thursday + 12*hour + 40*minute
 )
 
-// deed is one record to be written at an instant after monday.
+// deed is one event to be written at an instant after monday.
 type deed struct {
 	at int64
 	ev *vigiev1.Event
 }
 
-// history is the log being written.
+// history is what happens, in no order until it is written.
 type history struct {
-	deeds   []deed
-	n       uint64
-	records []*kgo.Record
-	beats   uint64
+	deeds []deed
+	n     uint64
 }
 
-// lockdown writes the whole history.
-func lockdown() []*kgo.Record {
+// lockdown is the whole history.
+func lockdown() *history {
 	h := &history{}
 	h.declareFleet()
 	h.normalLife()
@@ -66,8 +62,11 @@ func lockdown() []*kgo.Record {
 	h.openings()
 	h.onboarding()
 	h.reopening()
-	h.write()
-	return h.records
+	h.shifts()
+	h.calls()
+	h.mainsFail()
+	slices.SortStableFunc(h.deeds, func(a, b deed) int { return cmp.Compare(a.at, b.at) })
+	return h
 }
 
 // do plans an event; it returns its id, by which an incident of it is named.
@@ -89,8 +88,12 @@ func (h *history) panel(at int64, site uint64, ev *vigiev1.Event) []byte {
 }
 
 func (h *history) person(at int64, site uint64, ev *vigiev1.Event) {
+	h.operator(at, site, "office", ev)
+}
+
+func (h *history) operator(at int64, site uint64, name string, ev *vigiev1.Event) {
 	h.do(at, site, ev)
-	ev.Source = &vigiev1.Source{Origin: &vigiev1.Source_User{User: &vigiev1.UserSource{User: "operator", Role: "operator"}}}
+	ev.Source = &vigiev1.Source{Origin: &vigiev1.Source_User{User: &vigiev1.UserSource{User: name, Role: "operator"}}}
 }
 
 func signal(class vigiev1.EventClass, zone string) *vigiev1.Signal {
@@ -115,13 +118,13 @@ func (h *history) disarm(at int64, site uint64) []byte {
 }
 
 // answer claims an incident and calls, which is what answers it.
-func (h *history) answer(at int64, site uint64, incident string) {
-	h.person(at, site, &vigiev1.Event{Body: &vigiev1.Event_IncidentClaimed{IncidentClaimed: &vigiev1.IncidentClaimed{Incident: incident}}})
-	h.person(at+5*second, site, &vigiev1.Event{Body: &vigiev1.Event_ContactCalled{ContactCalled: &vigiev1.ContactCalled{Incident: incident, Contact: "1", Result: vigiev1.ContactCalled_RESULT_REACHED}}})
+func (h *history) answer(at int64, site uint64, name, incident string) {
+	h.operator(at, site, name, &vigiev1.Event{Body: &vigiev1.Event_IncidentClaimed{IncidentClaimed: &vigiev1.IncidentClaimed{Incident: incident}}})
+	h.operator(at+5*second, site, name, &vigiev1.Event{Body: &vigiev1.Event_ContactCalled{ContactCalled: &vigiev1.ContactCalled{Incident: incident, Contact: "1", Result: vigiev1.ContactCalled_RESULT_REACHED}}})
 }
 
-func (h *history) close(at int64, site uint64, incident string) {
-	h.person(at, site, &vigiev1.Event{Body: &vigiev1.Event_IncidentClosed{IncidentClosed: &vigiev1.IncidentClosed{
+func (h *history) close(at int64, site uint64, name, incident string) {
+	h.operator(at, site, name, &vigiev1.Event{Body: &vigiev1.Event_IncidentClosed{IncidentClosed: &vigiev1.IncidentClosed{
 		Incident: incident, Outcome: vigiev1.IncidentOutcome_INCIDENT_OUTCOME_USER_ERROR, ReasonGiven: true,
 	}}})
 }
@@ -136,6 +139,9 @@ func isShop(site uint64) bool { return site <= shops }
 func polling(site uint64) bool { return site%10 == 0 }
 
 func throughMainCarrier(site uint64) bool { return site%20 == 0 }
+
+// highRisk are five of the sites of the carrier that fails.
+func highRisk(site uint64) bool { return site > 4_500 && site%100 == 80 }
 
 func classOf(site uint64) string {
 	switch {
@@ -162,7 +168,13 @@ func (h *history) declareFleet() {
 }
 
 func (h *history) declare(at int64, site uint64) {
-	d := &vigiev1.SiteDeclared{SiteClass: classOf(site), TimeZone: "Europe/Paris", Areas: []string{"1"}, Carrier: otherCarrier, Groups: []string{fmt.Sprintf("chain-%02d", site%20)}}
+	d := &vigiev1.SiteDeclared{
+		SiteClass: classOf(site), TimeZone: "Europe/Paris", Areas: []string{"1"}, Groups: []string{fmt.Sprintf("chain-%02d", site%20)},
+		Carrier: otherCarrier, Region: fmt.Sprint((site-1)/1_000 + 1), Installer: fmt.Sprint(site % 10),
+	}
+	if highRisk(site) {
+		d.Risk = "high"
+	}
 	interval := day
 	if polling(site) {
 		interval = pollEvery
@@ -221,46 +233,3 @@ func orderedClosed(site uint64) bool { return site <= 2_000 }
 func closedUnsaid(site uint64) bool { return site > 2_000 && site <= 2_300 }
 
 func leftOpen(site uint64) bool { return orderedClosed(site) && site%40 == 0 }
-
-// write puts all in the order of time between the beats of one receiver, whose beats
-// carry the polls.
-func (h *history) write() {
-	slices.SortStableFunc(h.deeds, func(a, b deed) int { return cmp.Compare(a.at, b.at) })
-	next := 0
-	for at := int64(0); at <= ends; at += beatEvery {
-		for ; next < len(h.deeds) && h.deeds[next].at <= at; next++ {
-			h.put(h.deeds[next].at, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: h.deeds[next].ev}})
-		}
-		if at < receiverFails || at >= receiverOK {
-			h.beat(at)
-		}
-	}
-	h.deeds = nil
-}
-
-func (h *history) beat(at int64) {
-	b := &vigiev1.Beat{
-		Writer: "r", Boot: []byte("1"), Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, Group: "g",
-		Sequence: h.beats, TMs: monday + at, BaseMs: monday + at,
-	}
-	h.beats++
-	for phase := at - beatEvery + 1; phase <= at && at > 52*minute; phase++ {
-		if phase%pollEvery%(36*second/100) != 0 {
-			continue // 500 panels, 360 ms apart
-		}
-		site := uint64(phase%pollEvery/(36*second/100))*10 + 10
-		if throughMainCarrier(site) && at >= carrierFails && at < carrierBack {
-			continue
-		}
-		b.Site, b.Path, b.ReceivedDeltaMs = append(b.Site, site), append(b.Path, 1), append(b.ReceivedDeltaMs, 0)
-	}
-	h.put(at, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Beat{Beat: b}})
-}
-
-func (h *history) put(at int64, r *vigiev1.LogRecord) {
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(r)
-	if err != nil {
-		panic(err)
-	}
-	h.records = append(h.records, &kgo.Record{Topic: topics.Events, Offset: int64(len(h.records)), Timestamp: time.UnixMilli(monday + at), Value: value})
-}

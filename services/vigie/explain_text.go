@@ -133,6 +133,9 @@ func (t telling) detections(out io.Writer) {
 		fmt.Fprintf(out, "  %s  %s  %s %s\n", ms(d.Detection.GetAtMs()), ids.Show(d.Detection.GetId()), name(d.Detection.GetStatus().String(), "DETECTION_STATUS_"),
 			fmt.Sprintf("(%s %d, %s %d)", t.words["policy"], d.Detection.GetPolicyVersion(), t.words["offset"], d.In))
 		fmt.Fprintln(out, "    "+alarm.Explain(d.Detection, t.lang))
+		if given := alarm.ExplainGiven(d.Detection, t.lang); given != "" {
+			fmt.Fprintln(out, "    "+given)
+		}
 	}
 }
 

@@ -23,6 +23,15 @@ type lastPolicy struct {
 	AtMS    int64  `json:"at_ms"`
 }
 
+// policyOf is the highest version that a partition judges by; 0 before any.
+func (in *installation) policyOf(ctx context.Context) (version uint64, err error) {
+	progress, err := eventlog.LastProgress(ctx, in.kafka, in.log)
+	for _, p := range progress {
+		version = max(version, p.GetPolicyVersion())
+	}
+	return version, err
+}
+
 // ensurePolicy makes the log hold the policy: a new version where its figures
 // changed, the same one again where a start was interrupted half way.
 func (in *installation) ensurePolicy(ctx context.Context, policy *vigiev1.Policy) error {
@@ -40,6 +49,14 @@ func (in *installation) ensurePolicy(ctx context.Context, policy *vigiev1.Policy
 	hash, err := eventlog.PolicyHash(policy)
 	if err != nil {
 		return err
+	}
+	// Somebody set a policy of their own since: it stands, and no release's replaces it.
+	theirs, err := in.policyOf(ctx)
+	if err != nil {
+		return err
+	}
+	if theirs > last.Version {
+		return nil
 	}
 	if shown := hex.EncodeToString(hash); last.Hash != shown {
 		last = lastPolicy{Version: last.Version + 1, Hash: shown, AtMS: time.Now().UnixMilli()}

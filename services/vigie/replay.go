@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/alarm"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/replay"
 )
@@ -37,7 +38,8 @@ func replayCommand() *cobra.Command {
 		Long: `Folds a stretch of the log again, beside everything that runs, and changes nothing
 that was said. --out gives what comes of it as lines of JSON, --to-prefix as records
 on topics of another prefix, --diff a table of what differs from what was said then. With --policy another policy judges the stretch;
-what came before it is judged by the policies of its day.
+what came before it is judged by the policies of its day. What many sites show
+together is judged beside them when all partitions are replayed.
 
 --from and --to are a time (2026-11-19, 2026-11-19T08:00:00Z), how long ago (7d,
 36h), or with --partition an offset. A replay begins at the nearest snapshot before
@@ -178,8 +180,8 @@ func readPolicy(path string) (*vigiev1.Policy, error) {
 	if err := protojson.Unmarshal(b, policy); err != nil {
 		return nil, usageError{fmt.Errorf("--policy %s: %w; vigie replay --print-policy prints one to begin with", path, err)}
 	}
-	if len(policy.GetClasses()) == 0 {
-		return nil, usageError{fmt.Errorf("--policy %s has no classes; vigie replay --print-policy prints one to begin with", path)}
+	if err := alarm.CheckPolicy(policy); err != nil {
+		return nil, usageError{fmt.Errorf("--policy %s: %w", path, err)}
 	}
 	return policy, nil
 }
