@@ -11,6 +11,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/fleetfold"
 	"github.com/open-vigie/vigie/services/processor"
 )
 
@@ -207,6 +208,7 @@ func TestLockdown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ourOutage(t, outputs)
 	got := countedIn(detections(t, outputs))
 	for kind, n := range want {
 		if got[kind] != n {
@@ -217,6 +219,44 @@ func TestLockdown(t *testing.T) {
 		if _, known := want[kind]; !known {
 			t.Errorf("%s: opened and closed %v times, want none", kind, n)
 		}
+	}
+}
+
+// ourOutage: the one thing that is found of our own silence is that it was ours, from
+// the last beat before to the first after it, until panels had 5 min. All but the 200
+// that were connected on the way and never sent hang on the receiver.
+func ourOutage(t *testing.T, outputs []*kgo.Record) {
+	t.Helper()
+	var told []*kgo.Record
+	for _, r := range outputs {
+		if r.Topic == topics.Fleet {
+			told = append(told, &kgo.Record{Topic: topics.Fleet, Offset: int64(len(told)), Timestamp: r.Timestamp, Value: r.Value})
+		}
+	}
+	found, err := processor.Replay(0, fleetfold.New(1)(), told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ours []*vigiev1.Detection
+	for _, d := range detections(t, found) {
+		switch d.GetKind() {
+		case vigiev1.DetectionKind_DETECTION_KIND_RECEIVERS_SILENT:
+			ours = append(ours, d)
+		case vigiev1.DetectionKind_DETECTION_KIND_RECEIVER_LOST, vigiev1.DetectionKind_DETECTION_KIND_INGRESS_BLIND:
+			t.Errorf("found besides: %v", d)
+		}
+	}
+	if len(ours) != 2 {
+		t.Fatalf("our outage is %v, want it opened and closed", ours)
+	}
+	last, back, allowed := monday+receiverFails-beatEvery, monday+receiverOK, 5*minute
+	for _, d := range ours {
+		if d.GetLastHeardMs() != last || d.GetWindowMs() != back-last || d.GetCount() != d.GetOf() || d.GetOf() != fleetSites {
+			t.Errorf("%v; it was from %d for %d ms", d, last, back-last)
+		}
+	}
+	if closed := ours[1].GetClosedAtMs(); closed < back+allowed || closed > back+allowed+10*second {
+		t.Errorf("it closed %d ms after the first beat", closed-back)
 	}
 }
 

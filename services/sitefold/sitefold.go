@@ -62,6 +62,15 @@ func (e siteEnv) Emit(topic string, key []byte, value proto.Message, urgent bool
 	e.Context.Emit(processor.Output{Topic: topic, Key: key, Value: value, Urgent: urgent})
 }
 
+func (e siteEnv) Listening() []alarm.Listening {
+	told := e.Context.Listening()
+	out := make([]alarm.Listening, len(told))
+	for i, l := range told {
+		out[i] = alarm.Listening(l)
+	}
+	return out
+}
+
 func (e siteEnv) Arm(t alarm.Timer) {
 	class := processor.Civil
 	if t.Absence {
