@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/open-vigie/vigie/services/alarm"
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/eventlog/broker"
+	"github.com/open-vigie/vigie/services/eventlog/brokertest"
 	"github.com/open-vigie/vigie/services/fleetfold"
 	"github.com/open-vigie/vigie/services/processor"
 	"github.com/open-vigie/vigie/services/sitefold"
@@ -72,7 +71,7 @@ func newRound(t *testing.T) *round {
 // newKafkaRound is one on Apache Kafka, which takes no record of another week.
 func newKafkaRound(t *testing.T) *round {
 	t.Helper()
-	cfg := kafka(t)
+	cfg := brokertest.Kafka(t)
 	if _, err := eventlog.Provision(t.Context(), cfg, eventlog.Options{Partitions: parts, Local: true, Durability: broker.Process}); err != nil {
 		t.Fatal(err)
 	}
@@ -87,43 +86,6 @@ func roundOn(t *testing.T, cfg eventlog.Config, at int64) *round {
 	}
 	t.Cleanup(cl.Close)
 	return &round{t: t, cfg: cfg, cl: cl, now: at}
-}
-
-// kafka runs an Apache Kafka until the test ends.
-func kafka(t *testing.T) eventlog.Config {
-	t.Helper()
-	libs, err := broker.FindLibs("")
-	if err != nil && os.Getenv(broker.LibsEnv) == "" {
-		libs, err = broker.FindLibs(filepath.Join("..", "..", "deploy", "local", "libs"))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	java, err := broker.FindJava("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	k, err := broker.NewKafka(broker.KafkaConfig{Data: filepath.Join(dir, "kafka"), Libs: libs, Java: java, LogFile: filepath.Join(dir, "kafka.log"), Log: discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- k.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		<-done
-	})
-	select {
-	case <-k.Ready():
-	case err := <-done:
-		done <- nil
-		t.Fatalf("Kafka ended before it was ready: %v", err)
-	case <-time.After(2 * time.Minute):
-		t.Fatal("Kafka was not ready within two minutes")
-	}
-	return eventlog.Config{Brokers: []string{k.Addr()}}
 }
 
 // begin makes the first commit of a group, as provisioning does.

@@ -46,6 +46,9 @@ func (f *siteFold) Fire(ctx *processor.Context, t processor.Timer) bool {
 
 func (f *siteFold) Counts() processor.Counts { return processor.Counts(f.fold.Counts()) }
 
+// Republish says the public state anew: see processor.Republisher.
+func (f *siteFold) Republish(ctx *processor.Context) { f.fold.Republish(siteEnv{ctx}) }
+
 func (f *siteFold) Snapshot() processor.Frozen { return f.fold.Snapshot() }
 
 // Restore takes in a piece; the failures that it tells of were told before.
