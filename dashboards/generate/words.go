@@ -71,6 +71,9 @@ var kinds = []word{
 	{"overload", "Overload", "dark-purple"},
 	{"under_staffed_shift", "Under-staffed shift", "semi-dark-purple"},
 	{"staff_needed", "Staff needed", "super-light-purple"},
+	{"receivers_silent", "Our outage", "dark-red"},
+	{"receiver_lost", "Receiver lost", "semi-dark-orange"},
+	{"ingress_blind", "Ingress blind", "semi-dark-red"},
 }
 
 var reasons = []word{

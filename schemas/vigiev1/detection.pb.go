@@ -76,6 +76,9 @@ const (
 	DetectionKind_DETECTION_KIND_OVERLOAD                    DetectionKind = 49
 	DetectionKind_DETECTION_KIND_UNDER_STAFFED_SHIFT         DetectionKind = 50
 	DetectionKind_DETECTION_KIND_STAFF_NEEDED                DetectionKind = 51
+	DetectionKind_DETECTION_KIND_RECEIVERS_SILENT            DetectionKind = 52
+	DetectionKind_DETECTION_KIND_RECEIVER_LOST               DetectionKind = 53
+	DetectionKind_DETECTION_KIND_INGRESS_BLIND               DetectionKind = 54
 	DetectionKind_DETECTION_KIND_COMMISSIONING_INCOMPLETE    DetectionKind = 60
 )
 
@@ -134,6 +137,9 @@ var (
 		49: "DETECTION_KIND_OVERLOAD",
 		50: "DETECTION_KIND_UNDER_STAFFED_SHIFT",
 		51: "DETECTION_KIND_STAFF_NEEDED",
+		52: "DETECTION_KIND_RECEIVERS_SILENT",
+		53: "DETECTION_KIND_RECEIVER_LOST",
+		54: "DETECTION_KIND_INGRESS_BLIND",
 		60: "DETECTION_KIND_COMMISSIONING_INCOMPLETE",
 	}
 	DetectionKind_value = map[string]int32{
@@ -189,6 +195,9 @@ var (
 		"DETECTION_KIND_OVERLOAD":                    49,
 		"DETECTION_KIND_UNDER_STAFFED_SHIFT":         50,
 		"DETECTION_KIND_STAFF_NEEDED":                51,
+		"DETECTION_KIND_RECEIVERS_SILENT":            52,
+		"DETECTION_KIND_RECEIVER_LOST":               53,
+		"DETECTION_KIND_INGRESS_BLIND":               54,
 		"DETECTION_KIND_COMMISSIONING_INCOMPLETE":    60,
 	}
 )
@@ -725,7 +734,7 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\vLEVEL_CLASS\x10\x01\x12\x0f\n" +
 	"\vLEVEL_GROUP\x10\x02\x12\x0e\n" +
 	"\n" +
-	"LEVEL_SITE\x10\x03*\xaa\x0f\n" +
+	"LEVEL_SITE\x10\x03*\x93\x10\n" +
 	"\rDetectionKind\x12\x1e\n" +
 	"\x1aDETECTION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18DETECTION_KIND_PATH_LATE\x10\x01\x12\x1c\n" +
@@ -779,7 +788,10 @@ const file_vigie_v1_detection_proto_rawDesc = "" +
 	"\x1aDETECTION_KIND_ALARM_FLOOD\x100\x12\x1b\n" +
 	"\x17DETECTION_KIND_OVERLOAD\x101\x12&\n" +
 	"\"DETECTION_KIND_UNDER_STAFFED_SHIFT\x102\x12\x1f\n" +
-	"\x1bDETECTION_KIND_STAFF_NEEDED\x103\x12+\n" +
+	"\x1bDETECTION_KIND_STAFF_NEEDED\x103\x12#\n" +
+	"\x1fDETECTION_KIND_RECEIVERS_SILENT\x104\x12 \n" +
+	"\x1cDETECTION_KIND_RECEIVER_LOST\x105\x12 \n" +
+	"\x1cDETECTION_KIND_INGRESS_BLIND\x106\x12+\n" +
 	"'DETECTION_KIND_COMMISSIONING_INCOMPLETE\x10<*\x8b\x01\n" +
 	"\x0fDetectionStatus\x12 \n" +
 	"\x1cDETECTION_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n" +

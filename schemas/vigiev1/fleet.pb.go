@@ -44,7 +44,10 @@ type FleetTick struct {
 	Policy        *FleetPolicy `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
 	PolicyVersion uint64       `protobuf:"varint,11,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	// Every group, queue and person with a level is told, changed or not.
-	Whole         bool `protobuf:"varint,12,opt,name=whole,proto3" json:"whole,omitempty"`
+	Whole bool `protobuf:"varint,12,opt,name=whole,proto3" json:"whole,omitempty"`
+	// Receiver groups that do not listen as they should, at the tick, by name: who is
+	// not named listens.
+	Listening     []*FleetListening `protobuf:"bytes,13,rep,name=listening,proto3" json:"listening,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -163,6 +166,106 @@ func (x *FleetTick) GetWhole() bool {
 	return false
 }
 
+func (x *FleetTick) GetListening() []*FleetListening {
+	if x != nil {
+		return x.Listening
+	}
+	return nil
+}
+
+// FleetListening is what this partition's clock says of one receiver group.
+type FleetListening struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Group string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// The moment up to which somebody of the group is known to have listened, of a
+	// silence of all of them for 10 s and more; 0 when there was none. It stands until
+	// panels have had their time to connect anew. Unix ms UTC.
+	SilentSinceMs int64 `protobuf:"varint,2,opt,name=silent_since_ms,json=silentSinceMs,proto3" json:"silent_since_ms,omitempty"`
+	// When beats were back; 0 while they are not.
+	BackMs int64 `protobuf:"varint,3,opt,name=back_ms,json=backMs,proto3" json:"back_ms,omitempty"`
+	// Since when far fewer frames come in than did, so that our uplink may be down;
+	// 0 when that is not so.
+	BlindSinceMs int64 `protobuf:"varint,4,opt,name=blind_since_ms,json=blindSinceMs,proto3" json:"blind_since_ms,omitempty"`
+	// Receivers that are known, and the names of those silent for 30 s and more while
+	// others of the group listen, by name, at most 32.
+	Receivers     uint32   `protobuf:"varint,5,opt,name=receivers,proto3" json:"receivers,omitempty"`
+	Lost          []string `protobuf:"bytes,6,rep,name=lost,proto3" json:"lost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FleetListening) Reset() {
+	*x = FleetListening{}
+	mi := &file_vigie_v1_fleet_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FleetListening) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FleetListening) ProtoMessage() {}
+
+func (x *FleetListening) ProtoReflect() protoreflect.Message {
+	mi := &file_vigie_v1_fleet_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FleetListening.ProtoReflect.Descriptor instead.
+func (*FleetListening) Descriptor() ([]byte, []int) {
+	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *FleetListening) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *FleetListening) GetSilentSinceMs() int64 {
+	if x != nil {
+		return x.SilentSinceMs
+	}
+	return 0
+}
+
+func (x *FleetListening) GetBackMs() int64 {
+	if x != nil {
+		return x.BackMs
+	}
+	return 0
+}
+
+func (x *FleetListening) GetBlindSinceMs() int64 {
+	if x != nil {
+		return x.BlindSinceMs
+	}
+	return 0
+}
+
+func (x *FleetListening) GetReceivers() uint32 {
+	if x != nil {
+		return x.Receivers
+	}
+	return 0
+}
+
+func (x *FleetListening) GetLost() []string {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
+}
+
 // FleetGroup is what happened to the sites of a group that this partition holds.
 type FleetGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -188,7 +291,7 @@ type FleetGroup struct {
 
 func (x *FleetGroup) Reset() {
 	*x = FleetGroup{}
-	mi := &file_vigie_v1_fleet_proto_msgTypes[1]
+	mi := &file_vigie_v1_fleet_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -200,7 +303,7 @@ func (x *FleetGroup) String() string {
 func (*FleetGroup) ProtoMessage() {}
 
 func (x *FleetGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_fleet_proto_msgTypes[1]
+	mi := &file_vigie_v1_fleet_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -213,7 +316,7 @@ func (x *FleetGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FleetGroup.ProtoReflect.Descriptor instead.
 func (*FleetGroup) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{1}
+	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *FleetGroup) GetKind() string {
@@ -311,7 +414,7 @@ type FleetQueue struct {
 
 func (x *FleetQueue) Reset() {
 	*x = FleetQueue{}
-	mi := &file_vigie_v1_fleet_proto_msgTypes[2]
+	mi := &file_vigie_v1_fleet_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -323,7 +426,7 @@ func (x *FleetQueue) String() string {
 func (*FleetQueue) ProtoMessage() {}
 
 func (x *FleetQueue) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_fleet_proto_msgTypes[2]
+	mi := &file_vigie_v1_fleet_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -336,7 +439,7 @@ func (x *FleetQueue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FleetQueue.ProtoReflect.Descriptor instead.
 func (*FleetQueue) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{2}
+	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *FleetQueue) GetClassGroup() string {
@@ -397,7 +500,7 @@ type FleetOperator struct {
 
 func (x *FleetOperator) Reset() {
 	*x = FleetOperator{}
-	mi := &file_vigie_v1_fleet_proto_msgTypes[3]
+	mi := &file_vigie_v1_fleet_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +512,7 @@ func (x *FleetOperator) String() string {
 func (*FleetOperator) ProtoMessage() {}
 
 func (x *FleetOperator) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_fleet_proto_msgTypes[3]
+	mi := &file_vigie_v1_fleet_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +525,7 @@ func (x *FleetOperator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FleetOperator.ProtoReflect.Descriptor instead.
 func (*FleetOperator) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{3}
+	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FleetOperator) GetUser() string {
@@ -466,7 +569,7 @@ type FleetCalls struct {
 
 func (x *FleetCalls) Reset() {
 	*x = FleetCalls{}
-	mi := &file_vigie_v1_fleet_proto_msgTypes[4]
+	mi := &file_vigie_v1_fleet_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +581,7 @@ func (x *FleetCalls) String() string {
 func (*FleetCalls) ProtoMessage() {}
 
 func (x *FleetCalls) ProtoReflect() protoreflect.Message {
-	mi := &file_vigie_v1_fleet_proto_msgTypes[4]
+	mi := &file_vigie_v1_fleet_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +594,7 @@ func (x *FleetCalls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FleetCalls.ProtoReflect.Descriptor instead.
 func (*FleetCalls) Descriptor() ([]byte, []int) {
-	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{4}
+	return file_vigie_v1_fleet_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *FleetCalls) GetOffered() uint32 {
@@ -533,7 +636,7 @@ var File_vigie_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_fleet_proto_rawDesc = "" +
 	"\n" +
-	"\x14vigie/v1/fleet.proto\x12\bvigie.v1\x1a\x15vigie/v1/policy.proto\"\xf2\x03\n" +
+	"\x14vigie/v1/fleet.proto\x12\bvigie.v1\x1a\x15vigie/v1/policy.proto\"\xaa\x04\n" +
 	"\tFleetTick\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x19\n" +
 	"\bsince_ms\x18\x02 \x01(\x03R\asinceMs\x12\x17\n" +
@@ -547,7 +650,15 @@ const file_vigie_v1_fleet_proto_rawDesc = "" +
 	"\x06policy\x18\n" +
 	" \x01(\v2\x15.vigie.v1.FleetPolicyR\x06policy\x12%\n" +
 	"\x0epolicy_version\x18\v \x01(\x04R\rpolicyVersion\x12\x14\n" +
-	"\x05whole\x18\f \x01(\bR\x05whole\"\xaa\x02\n" +
+	"\x05whole\x18\f \x01(\bR\x05whole\x126\n" +
+	"\tlistening\x18\r \x03(\v2\x18.vigie.v1.FleetListeningR\tlistening\"\xbf\x01\n" +
+	"\x0eFleetListening\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12&\n" +
+	"\x0fsilent_since_ms\x18\x02 \x01(\x03R\rsilentSinceMs\x12\x17\n" +
+	"\aback_ms\x18\x03 \x01(\x03R\x06backMs\x12$\n" +
+	"\x0eblind_since_ms\x18\x04 \x01(\x03R\fblindSinceMs\x12\x1c\n" +
+	"\treceivers\x18\x05 \x01(\rR\treceivers\x12\x12\n" +
+	"\x04lost\x18\x06 \x03(\tR\x04lost\"\xaa\x02\n" +
 	"\n" +
 	"FleetGroup\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
@@ -597,26 +708,28 @@ func file_vigie_v1_fleet_proto_rawDescGZIP() []byte {
 	return file_vigie_v1_fleet_proto_rawDescData
 }
 
-var file_vigie_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_vigie_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_vigie_v1_fleet_proto_goTypes = []any{
-	(*FleetTick)(nil),     // 0: vigie.v1.FleetTick
-	(*FleetGroup)(nil),    // 1: vigie.v1.FleetGroup
-	(*FleetQueue)(nil),    // 2: vigie.v1.FleetQueue
-	(*FleetOperator)(nil), // 3: vigie.v1.FleetOperator
-	(*FleetCalls)(nil),    // 4: vigie.v1.FleetCalls
-	(*FleetPolicy)(nil),   // 5: vigie.v1.FleetPolicy
+	(*FleetTick)(nil),      // 0: vigie.v1.FleetTick
+	(*FleetListening)(nil), // 1: vigie.v1.FleetListening
+	(*FleetGroup)(nil),     // 2: vigie.v1.FleetGroup
+	(*FleetQueue)(nil),     // 3: vigie.v1.FleetQueue
+	(*FleetOperator)(nil),  // 4: vigie.v1.FleetOperator
+	(*FleetCalls)(nil),     // 5: vigie.v1.FleetCalls
+	(*FleetPolicy)(nil),    // 6: vigie.v1.FleetPolicy
 }
 var file_vigie_v1_fleet_proto_depIdxs = []int32{
-	1, // 0: vigie.v1.FleetTick.groups:type_name -> vigie.v1.FleetGroup
-	2, // 1: vigie.v1.FleetTick.queues:type_name -> vigie.v1.FleetQueue
-	3, // 2: vigie.v1.FleetTick.operators:type_name -> vigie.v1.FleetOperator
-	4, // 3: vigie.v1.FleetTick.calls:type_name -> vigie.v1.FleetCalls
-	5, // 4: vigie.v1.FleetTick.policy:type_name -> vigie.v1.FleetPolicy
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	2, // 0: vigie.v1.FleetTick.groups:type_name -> vigie.v1.FleetGroup
+	3, // 1: vigie.v1.FleetTick.queues:type_name -> vigie.v1.FleetQueue
+	4, // 2: vigie.v1.FleetTick.operators:type_name -> vigie.v1.FleetOperator
+	5, // 3: vigie.v1.FleetTick.calls:type_name -> vigie.v1.FleetCalls
+	6, // 4: vigie.v1.FleetTick.policy:type_name -> vigie.v1.FleetPolicy
+	1, // 5: vigie.v1.FleetTick.listening:type_name -> vigie.v1.FleetListening
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_fleet_proto_init() }
@@ -631,7 +744,7 @@ func file_vigie_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_vigie_v1_fleet_proto_rawDesc), len(file_vigie_v1_fleet_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -46,7 +46,10 @@ type Progress struct {
 	// What is not named here is waste, whatever stands in vigie.snapshots.
 	Snapshots []*Snapshot `protobuf:"bytes,13,rep,name=snapshots,proto3" json:"snapshots,omitempty"`
 	// Why the partition goes no further than offset; absent while it goes on.
-	Stopped       *Stopped `protobuf:"bytes,14,opt,name=stopped,proto3" json:"stopped,omitempty"`
+	Stopped *Stopped `protobuf:"bytes,14,opt,name=stopped,proto3" json:"stopped,omitempty"`
+	// Of a log that began with a baseline: the state that it began with, at offset 0. It
+	// counts for as long as the log does, since the log alone gives no state.
+	Baseline      *Snapshot `protobuf:"bytes,15,opt,name=baseline,proto3" json:"baseline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -175,6 +178,13 @@ func (x *Progress) GetSnapshots() []*Snapshot {
 func (x *Progress) GetStopped() *Stopped {
 	if x != nil {
 		return x.Stopped
+	}
+	return nil
+}
+
+func (x *Progress) GetBaseline() *Snapshot {
+	if x != nil {
+		return x.Baseline
 	}
 	return nil
 }
@@ -312,7 +322,7 @@ var File_vigie_v1_progress_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_progress_proto_rawDesc = "" +
 	"\n" +
-	"\x17vigie/v1/progress.proto\x12\bvigie.v1\x1a\x17vigie/v1/snapshot.proto\"\x80\x04\n" +
+	"\x17vigie/v1/progress.proto\x12\bvigie.v1\x1a\x17vigie/v1/snapshot.proto\"\xb0\x04\n" +
 	"\bProgress\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12!\n" +
@@ -329,7 +339,8 @@ const file_vigie_v1_progress_proto_rawDesc = "" +
 	"\x05sites\x18\v \x01(\x04R\x05sites\x12'\n" +
 	"\x0fopen_detections\x18\f \x01(\x04R\x0eopenDetections\x120\n" +
 	"\tsnapshots\x18\r \x03(\v2\x12.vigie.v1.SnapshotR\tsnapshots\x12+\n" +
-	"\astopped\x18\x0e \x01(\v2\x11.vigie.v1.StoppedR\astopped\"N\n" +
+	"\astopped\x18\x0e \x01(\v2\x11.vigie.v1.StoppedR\astopped\x12.\n" +
+	"\bbaseline\x18\x0f \x01(\v2\x12.vigie.v1.SnapshotR\bbaseline\"N\n" +
 	"\aStopped\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x13\n" +
@@ -363,11 +374,12 @@ var file_vigie_v1_progress_proto_depIdxs = []int32{
 	2, // 0: vigie.v1.Progress.clocks:type_name -> vigie.v1.GroupClock
 	3, // 1: vigie.v1.Progress.snapshots:type_name -> vigie.v1.Snapshot
 	1, // 2: vigie.v1.Progress.stopped:type_name -> vigie.v1.Stopped
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 3: vigie.v1.Progress.baseline:type_name -> vigie.v1.Snapshot
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_vigie_v1_progress_proto_init() }

@@ -22,7 +22,7 @@ import (
 
 // FoldVersion names the rules of this package, its time-zone data and its output
 // encoding together. It rises when any of them changes what a history gives.
-const FoldVersion uint32 = 9
+const FoldVersion uint32 = 10
 
 // Env is what the fold may see and do while it folds one record.
 type Env interface {
@@ -33,11 +33,23 @@ type Env interface {
 	// SAt is S as it stood at a moment of the receivers' clocks, Unix ms UTC; of
 	// one that S has not come to yet, as it will stand at the latest.
 	SAt(group string, receivedAtMS int64) int64
+	// Listening tells of each receiver group how it listens.
+	Listening() []Listening
 	// Emit appends an output to a topic of package topics (name without prefix).
 	// A nil value is a tombstone. The value is encoded before Emit returns.
 	Emit(topic string, key []byte, value proto.Message, urgent bool)
 	// Arm asks for one call of Fire when the deadline is due.
 	Arm(Timer)
+}
+
+// Listening is how one receiver group listens, as the engine's clock has it: when it
+// fell silent and when it was back, since when it is blind (Unix ms UTC; 0 when not),
+// how many receivers it has, and which of them are lost.
+type Listening struct {
+	Group                               string
+	SilentSinceMS, BackMS, BlindSinceMS int64
+	Receivers                           int
+	Lost                                []string
 }
 
 // Timer is a deadline as data.

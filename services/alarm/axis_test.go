@@ -48,6 +48,8 @@ type axis struct {
 	// newestOpened lets acts be about the incident that was opened last, instead of the
 	// one that was put out last: what is heard twice is put out again.
 	newestOpened bool
+	// listening is what the engine would tell of receiver groups.
+	listening []Listening
 }
 
 // testClock is S of one group: segments of W in which it ran or stood.
@@ -112,6 +114,8 @@ func (a *axis) S(group string) int64 {
 	}
 	return a.clock(group).s
 }
+
+func (a *axis) Listening() []Listening { return a.listening }
 
 func (a *axis) SAt(group string, received int64) int64 {
 	if group == "" {

@@ -14,6 +14,7 @@ type stillEnv struct{ w, s int64 }
 
 func (e *stillEnv) W() int64                                 { return e.w }
 func (e *stillEnv) S(string) int64                           { return e.s }
+func (e *stillEnv) Listening() []Listening                   { return nil }
 func (e *stillEnv) SAt(_ string, at int64) int64             { return min(e.s, at) }
 func (e *stillEnv) Emit(string, []byte, proto.Message, bool) {}
 func (e *stillEnv) Arm(Timer)                                {}

@@ -38,13 +38,21 @@ func (w *work) bindAccount(ev *vigiev1.Event, b *vigiev1.AccountBound) decided {
 	}
 	c.binding = &binding{to: b.GetToSite(), event: idOf(ev.GetId())}
 	c.bindingVersion++
-	w.outs = append(w.outs, output{topics.Accounts, []byte(ids.AccountKey(b.GetLine(), b.GetAccount())), &vigiev1.AccountBinding{
-		Line: b.GetLine(), Account: ids.Account(b.GetAccount()), Site: b.GetToSite(), Version: c.bindingVersion,
-	}, true})
+	// It may never have sent anything: what it is called stands in the binding alone.
+	c.account = ids.Account(b.GetAccount())
+	w.onLine(b.GetLine())
+	w.putBinding()
 	w.unknownAccountKnown(closedBound)
 	w.stopSupervising(func(*path) bool { return false }, closedBound)
 	w.changed()
 	return accepted("")
+}
+
+func (w *work) putBinding() {
+	c := w.s.cold
+	w.outs = append(w.outs, output{topics.Accounts, []byte(ids.AccountKey(c.line, c.account)), &vigiev1.AccountBinding{
+		Line: c.line, Account: c.account, Site: c.binding.to, Version: c.bindingVersion,
+	}, true})
 }
 
 func (w *work) unbindAccount(b *vigiev1.AccountBound) decided {

@@ -26,7 +26,7 @@ func explainEnglish(d *vigiev1.Detection) string {
 	} else if say := englishFleet[d.GetKind()]; say != nil {
 		s = say(d, groupEnglish(d))
 	}
-	if d.GetLastHeardMs() != 0 {
+	if d.GetLastHeardMs() != 0 && d.GetGroupKind() == "" {
 		s += "; last heard " + stamp(d.GetLastHeardMs())
 	}
 	if d.GetStatus() == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {
@@ -43,7 +43,7 @@ func explainFrench(d *vigiev1.Detection) string {
 	} else if say := frenchFleet[d.GetKind()]; say != nil {
 		s = say(d, groupFrench(d))
 	}
-	if d.GetLastHeardMs() != 0 {
+	if d.GetLastHeardMs() != 0 && d.GetGroupKind() == "" {
 		s += " ; dernier signal " + stamp(d.GetLastHeardMs())
 	}
 	if d.GetStatus() == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {

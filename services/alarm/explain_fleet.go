@@ -103,6 +103,19 @@ var englishFleet = map[vigiev1.DetectionKind]sentence{
 		return fmt.Sprintf("The work asks for %d people, %d are present; in the next hours: %s, %s, %s, %s", d.GetOf(), d.GetCount(),
 			factNamed(d, "hour-1"), factNamed(d, "hour-2"), factNamed(d, "hour-3"), factNamed(d, "hour-4"))
 	},
+	vigiev1.DetectionKind_DETECTION_KIND_RECEIVERS_SILENT: func(d *vigiev1.Detection, group string) string {
+		if len(d.GetFacts()) == 0 {
+			return fmt.Sprintf("Our outage: nobody of %s has listened since %s; %d of %d sites are not heard, and none is called lost for it", group, stamp(d.GetLastHeardMs()), d.GetCount(), d.GetOf())
+		}
+		return fmt.Sprintf("Our outage: nobody of %s listened from %s to %s, for %s; %d of %d sites were not heard, and none is called lost for it", group,
+			stamp(d.GetLastHeardMs()), stamp(d.GetLastHeardMs()+d.GetWindowMs()), span(d.GetWindowMs()), d.GetCount(), d.GetOf())
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_RECEIVER_LOST: func(d *vigiev1.Detection, group string) string {
+		return fmt.Sprintf("%d of %d receivers of %s are silent (%s); the others listen", d.GetCount(), d.GetOf(), group, strings.Join(d.GetFacts(), ", "))
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_INGRESS_BLIND: func(d *vigiev1.Detection, group string) string {
+		return fmt.Sprintf("The receivers of %s run, and next to nothing has come in since %s: our uplink may be down; the supervision of %d of %d sites stands still", group, stamp(d.GetLastHeardMs()), d.GetCount(), d.GetOf())
+	},
 }
 
 var frenchFleet = map[vigiev1.DetectionKind]sentence{
@@ -141,5 +154,18 @@ var frenchFleet = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_STAFF_NEEDED: func(d *vigiev1.Detection, _ string) string {
 		return fmt.Sprintf("La charge demande %d opérateurs, %d sont présents ; heures à venir : %s, %s, %s, %s", d.GetOf(), d.GetCount(),
 			factNamed(d, "hour-1"), factNamed(d, "hour-2"), factNamed(d, "hour-3"), factNamed(d, "hour-4"))
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_RECEIVERS_SILENT: func(d *vigiev1.Detection, group string) string {
+		if len(d.GetFacts()) == 0 {
+			return fmt.Sprintf("Interruption de notre côté : plus aucune écoute pour %s depuis le %s ; %d sites sur %d non entendus, aucun n'est déclaré perdu pour cela", group, stamp(d.GetLastHeardMs()), d.GetCount(), d.GetOf())
+		}
+		return fmt.Sprintf("Interruption de notre côté : aucune écoute pour %s du %s au %s, soit %s ; %d sites sur %d non entendus, aucun n'est déclaré perdu pour cela", group,
+			stamp(d.GetLastHeardMs()), stamp(d.GetLastHeardMs()+d.GetWindowMs()), span(d.GetWindowMs()), d.GetCount(), d.GetOf())
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_RECEIVER_LOST: func(d *vigiev1.Detection, group string) string {
+		return fmt.Sprintf("%d frontaux sur %d muets pour %s (%s) ; les autres écoutent", d.GetCount(), d.GetOf(), group, strings.Join(d.GetFacts(), ", "))
+	},
+	vigiev1.DetectionKind_DETECTION_KIND_INGRESS_BLIND: func(d *vigiev1.Detection, group string) string {
+		return fmt.Sprintf("Les frontaux tournent pour %s, mais presque rien n'arrive depuis le %s : notre accès est peut-être coupé ; la supervision de %d sites sur %d est suspendue", group, stamp(d.GetLastHeardMs()), d.GetCount(), d.GetOf())
 	},
 }

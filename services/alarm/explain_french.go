@@ -221,4 +221,6 @@ var frenchReasons = map[string]string{
 	closedReturned:      "remis en file",
 	closedMerged:        "réunie avec celle du parc",
 	"enough present":    "effectif suffisant",
+	"listening again":   "à l'écoute de nouveau",
+	"no sites":          "plus aucun site",
 }

@@ -24,6 +24,26 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// Our own outage says its bounds; what is open has no end yet.
+func TestExplainOurOutage(t *testing.T) {
+	t.Parallel()
+	d := &vigiev1.Detection{
+		Kind: vigiev1.DetectionKind_DETECTION_KIND_RECEIVERS_SILENT, GroupKind: "receiver", Group: "main",
+		LastHeardMs: axisStart, WindowMs: 40 * minute, Count: 9, Of: 10,
+	}
+	open := Explain(d, "en")
+	d.Facts = []string{"back"}
+	for got, want := range map[string]string{
+		open:                "Our outage: nobody of receiver group main has listened since 2026-11-23 00:00:00 UTC; 9 of 10 sites are not heard, and none is called lost for it.",
+		Explain(d, "en-GB"): "Our outage: nobody of receiver group main listened from 2026-11-23 00:00:00 UTC to 2026-11-23 00:40:00 UTC, for 40 min; 9 of 10 sites were not heard, and none is called lost for it.",
+		Explain(d, "fr"):    "Interruption de notre côté : aucune écoute pour le groupe de frontaux main du 2026-11-23 00:00:00 UTC au 2026-11-23 00:40:00 UTC, soit 40 min ; 9 sites sur 10 non entendus, aucun n'est déclaré perdu pour cela.",
+	} {
+		if got != want {
+			t.Errorf("\n got %s\nwant %s", got, want)
+		}
+	}
+}
+
 // Every kind of the contract has a sentence of its own in both languages.
 func TestExplainKnowsEveryKind(t *testing.T) {
 	t.Parallel()

@@ -285,6 +285,31 @@ func TestTicksTellQueuesAndPeople(t *testing.T) {
 	}
 }
 
+// What the engine tells of receiver groups is told at every tick while it is so.
+func TestTicksTellWhoDoesNotListen(t *testing.T) {
+	t.Parallel()
+	a := newSite(t, "shop")
+	tells := func(at int64, want int) *vigiev1.FleetTick {
+		t.Helper()
+		a.at(at).beat("r", testGroup)
+		all := ticksOf(a)
+		last := all[len(all)-1]
+		if len(last.GetListening()) != want {
+			t.Fatalf("at %d s it tells of %v", at/second, last.GetListening())
+		}
+		return last
+	}
+	a.listening = []Listening{{Group: "a", Receivers: 2}, {Group: "b", Receivers: 2, Lost: []string{"r9"}}, {Group: "c", SilentSinceMS: 7, BackMS: 8}, {Group: "d", BlindSinceMS: 9}}
+	for at := int64(10); at <= 20; at += 5 {
+		l := tells(at*second, 3).GetListening()
+		if l[0].GetLost()[0] != "r9" || l[0].GetReceivers() != 2 || l[1].GetSilentSinceMs() != 7 || l[1].GetBackMs() != 8 || l[2].GetBlindSinceMs() != 9 {
+			t.Errorf("%v", l)
+		}
+	}
+	a.listening = a.listening[:1]
+	tells(25*second, 0)
+}
+
 func ticksOf(a *axis) (all []*vigiev1.FleetTick) {
 	for _, o := range a.outs {
 		if o.topic == topics.Fleet {

@@ -42,6 +42,7 @@ func (f *Fold) tick(env Env, partition int32) {
 		out.Policy, out.PolicyVersion = f.figures[0].fleet, t.policy
 	}
 	f.tellGroups(out)
+	tellListening(env, out)
 	t.tellQueues(out)
 	t.tellPeople(out)
 	t.requested, t.completed, t.ticked = 0, 0, tick
@@ -72,6 +73,20 @@ func (f *Fold) tellGroups(out *vigiev1.FleetTick) {
 	slices.SortFunc(out.Groups, func(a, b *vigiev1.FleetGroup) int {
 		return compareNames(a.GetKind(), b.GetKind(), a.GetGroup(), b.GetGroup())
 	})
+}
+
+// tellListening tells of receiver groups whose silence is ours, or may be. It is told
+// at every tick anew for as long as it is so.
+func tellListening(env Env, out *vigiev1.FleetTick) {
+	for _, l := range env.Listening() {
+		if l.SilentSinceMS == 0 && l.BlindSinceMS == 0 && len(l.Lost) == 0 {
+			continue
+		}
+		out.Listening = append(out.Listening, &vigiev1.FleetListening{
+			Group: l.Group, SilentSinceMs: l.SilentSinceMS, BackMs: l.BackMS, BlindSinceMs: l.BlindSinceMS,
+			Receivers: uint32(l.Receivers), Lost: l.Lost,
+		})
+	}
 }
 
 func (t *tally) tellQueues(out *vigiev1.FleetTick) {

@@ -10,7 +10,9 @@ package baseline
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,7 +39,11 @@ const NoteFile = "baseline.note"
 const head = "vigie baseline"
 
 // Baseline is what a directory holds.
-type Baseline struct{ Partitions []Partition }
+type Baseline struct {
+	// ID is the SHA-256 of its signed note, in hex.
+	ID         string
+	Partitions []Partition
+}
 
 // Partition is the state of one partition.
 type Partition struct {
@@ -138,6 +144,7 @@ func (b *Baseline) sign(signer note.Signer, dir string) error {
 	if err != nil {
 		return fmt.Errorf("sign the baseline: %w", err)
 	}
+	b.ID = idOf(signed)
 	f, err := os.OpenFile(filepath.Join(dir, NoteFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the baseline: %w", err)
@@ -160,7 +167,7 @@ func Read(dir string, trusted note.Verifiers) (*Baseline, error) {
 	if lines[0] != head {
 		return nil, fmt.Errorf("%s is no baseline: its first line is %q", filepath.Join(dir, NoteFile), lines[0])
 	}
-	b := &Baseline{}
+	b := &Baseline{ID: idOf(signed)}
 	for _, line := range lines[1:] {
 		p, err := parse(line, trusted)
 		if err != nil {
@@ -169,6 +176,11 @@ func Read(dir string, trusted note.Verifiers) (*Baseline, error) {
 		b.Partitions = append(b.Partitions, p)
 	}
 	return b, nil
+}
+
+func idOf(signed []byte) string {
+	sum := sha256.Sum256(signed)
+	return hex.EncodeToString(sum[:])
 }
 
 func parse(line string, trusted note.Verifiers) (p Partition, err error) {

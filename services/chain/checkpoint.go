@@ -30,6 +30,9 @@ type Checkpoint struct {
 	// WatermarkMS is W of the partition, Unix ms UTC; 0 before the first beat.
 	WatermarkMS int64
 	FoldVersion uint32
+	// Baseline is that of a log's first checkpoint when it began with one: the
+	// SHA-256 of its signed note, in hex. "" else.
+	Baseline string
 }
 
 // OfProgress is the checkpoint of what a progress record says.
@@ -50,9 +53,13 @@ const origin = "vigie/" + topics.Events + "/"
 // text is the note that is signed: origin, ordinal and hash as checkpoints of
 // transparency logs have them, then lines of our own.
 func (c Checkpoint) text() string {
-	return fmt.Sprintf("%s%d\n%d\n%s\ntopic-id %s\noffset %d\nat %s\nwatermark-ms %d\nfold %d\n",
+	text := fmt.Sprintf("%s%d\n%d\n%s\ntopic-id %s\noffset %d\nat %s\nwatermark-ms %d\nfold %d\n",
 		origin, c.Partition, c.Ordinal, base64.StdEncoding.EncodeToString(c.Hash[:]),
 		hex.EncodeToString(c.TopicID), c.Offset, c.At.UTC().Format(stampForm), c.WatermarkMS, c.FoldVersion)
+	if c.Baseline != "" {
+		text += "baseline " + c.Baseline + "\n"
+	}
+	return text
 }
 
 const stampForm = "2006-01-02T15:04:05.000Z"
@@ -140,6 +147,8 @@ func (c *Checkpoint) field(line string) (err error) {
 		c.TopicID, err = hex.DecodeString(value)
 	case "offset":
 		c.Offset, err = strconv.ParseInt(value, 10, 64)
+	case "baseline":
+		c.Baseline = value
 	case "at":
 		c.At, err = time.Parse(stampForm, value)
 	case "watermark-ms":

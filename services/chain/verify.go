@@ -173,7 +173,7 @@ func (v *verifier) partition(ctx context.Context, number int32) (PartitionReport
 		if a.certain() {
 			report.Newest = a
 		}
-		if a.Source == Signed || a.Source == Kept {
+		if a.Source == Signed || a.Source == Kept || a.Source == Based {
 			report.Checkpoints++
 		}
 	}
@@ -271,6 +271,11 @@ func (v *verifier) checkpoints(ctx context.Context, number int32) ([]Anchor, []F
 			certain = append(certain, c.anchor(Kept))
 		}
 	}
+	// A log that began with a baseline has no empty beginning. Of two baselines the
+	// second contradicts the first, as any two claims on one offset do.
+	if slices.ContainsFunc(certain, func(a Anchor) bool { return a.Source == Based && a.Offset == 0 }) {
+		certain = certain[1:]
+	}
 	slices.SortStableFunc(certain, func(a, b Anchor) int { return int(a.Offset - b.Offset) })
 	return slices.CompactFunc(certain, func(a, b Anchor) bool {
 		return a.Offset == b.Offset && a.Ordinal == b.Ordinal && a.Hash == b.Hash
@@ -300,7 +305,10 @@ func (v *verifier) misplaced(c Checkpoint, number int32) error {
 }
 
 func (c Checkpoint) anchor(source Source) Anchor {
-	return Anchor{Source: source, Offset: c.Offset, Ordinal: c.Ordinal, Hash: c.Hash, At: c.At}
+	if c.Baseline != "" {
+		source = Based
+	}
+	return Anchor{Source: source, Offset: c.Offset, Ordinal: c.Ordinal, Hash: c.Hash, At: c.At, Baseline: c.Baseline}
 }
 
 // unsigned are the claims of progress records that are still there, and of

@@ -11,10 +11,13 @@ import (
 // Source says who claims what the chain is at an offset.
 type Source string
 
-// Sources of anchors. The first three are beyond doubt.
+// Sources of anchors. The first four are beyond doubt.
 const (
 	// Beginning is the empty log.
 	Beginning Source = "the beginning"
+	// Based is the signed checkpoint at which a log began that is the rest of another:
+	// its states came from a baseline.
+	Based Source = "baseline"
 	// Signed is a checkpoint whose signature was checked.
 	Signed Source = "checkpoint"
 	// Kept is what a person kept outside of Kafka: a digest, a baseline.
@@ -33,6 +36,8 @@ type Anchor struct {
 	Hash    [Size]byte
 	// At is when it was signed; zero where nobody said.
 	At time.Time
+	// Baseline is that of a log that began with one; "" else.
+	Baseline string
 }
 
 func (a Anchor) String() string {

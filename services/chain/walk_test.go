@@ -153,3 +153,20 @@ func TestAWalkBeginsAtAClaim(t *testing.T) {
 		t.Errorf("an honest rest of a log has faults: %v", f)
 	}
 }
+
+// A log that began with a baseline is proven from there; one that says so of a later
+// place has its empty beginning all the same, and contradicts it.
+func TestALogMayBeginWithABaseline(t *testing.T) {
+	c := Checkpoint{Partition: 3, TopicID: []byte("0123456789abcdef"), Ordinal: 500, Baseline: "abc"}
+	c.Hash[3] = 9
+	read, err := parseCheckpoint(c.text())
+	if err != nil || read.Baseline != "abc" {
+		t.Fatalf("%+v, %v", read, err)
+	}
+	if a := read.anchor(Signed); a.Source != Based || a.Baseline != "abc" || !a.certain() {
+		t.Errorf("it is a claim of %v", a)
+	}
+	if a := (Checkpoint{}).anchor(Signed); a.Source != Signed {
+		t.Errorf("a checkpoint without a baseline is a claim of %v", a)
+	}
+}

@@ -296,6 +296,8 @@ func (c *centre) apply(rec *vigiev1.LogRecord) {
 func (c *centre) W() int64                     { return c.now }
 func (c *centre) S(string) int64               { return c.now - startMS + 1 }
 func (c *centre) Arm(t alarm.Timer)            { c.timers = append(c.timers, t) }
+func (c *centre) Listening() []alarm.Listening { return nil }
+
 func (c *centre) SAt(_ string, at int64) int64 { return min(at, c.now) - startMS + 1 }
 
 func (c *centre) Emit(_ string, _ []byte, value proto.Message, _ bool) {

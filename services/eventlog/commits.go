@@ -96,7 +96,7 @@ func (p *provisioner) mayBegin(ctx context.Context, have kadm.OffsetResponses, g
 		return fmt.Errorf("begin of %s: %w", name, err)
 	}
 	var done map[int32]int64
-	if group == GroupProcessor && p.have.Has(p.cfg.Topic(topics.Progress)) {
+	if group == GroupProcessor && p.opts.Fill == nil && p.have.Has(p.cfg.Topic(topics.Progress)) {
 		// Each transaction of the processor left a progress record.
 		if done, err = listed(ctx, p.opts.Log, p.cfg.Topic(topics.Progress), p.adm.ListEndOffsets); err != nil {
 			return fmt.Errorf("end of %s: %w", p.cfg.Topic(topics.Progress), err)

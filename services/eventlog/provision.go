@@ -29,6 +29,9 @@ type Options struct {
 	// Durability "power" (also when empty) writes flushed topics through to the
 	// disk before the ACK, where there is one copy; "process" leaves that to the kernel.
 	Durability string
+	// Fill puts into empty topics what the log begins with, before any group may begin;
+	// nil for nothing. After its error no group begins.
+	Fill func(ctx context.Context, partitions int32) error
 	// DryRun says what would be done and does nothing.
 	DryRun bool
 	Log    *slog.Logger
@@ -112,7 +115,7 @@ func Provision(ctx context.Context, cfg Config, opts Options) (Report, error) {
 	}
 	defer cl.Close()
 	p := &provisioner{cfg: cfg, opts: opts, adm: kadm.NewClient(cl)}
-	for _, step := range []func(context.Context) error{p.checkBroker, p.look, p.topics, p.settle, p.commits} {
+	for _, step := range []func(context.Context) error{p.checkBroker, p.look, p.topics, p.settle, p.fill, p.commits} {
 		if err := step(ctx); err != nil {
 			return p.report, fmt.Errorf("provision: %w", err)
 		}
@@ -297,6 +300,13 @@ func (p *provisioner) settle(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+func (p *provisioner) fill(ctx context.Context) error {
+	if p.opts.Fill == nil || p.opts.DryRun {
+		return nil
+	}
+	return p.opts.Fill(ctx, p.report.Partitions)
 }
 
 // correct alters the settings that differ. A broker that does not know a setting

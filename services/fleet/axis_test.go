@@ -28,6 +28,8 @@ type axis struct {
 	levels []map[groupKey]*vigiev1.FleetGroup
 	held   []map[string]uint32
 	silent map[int]bool
+	// listening is what each partition tells of receiver groups.
+	listening [2][]*vigiev1.FleetListening
 
 	outs  []*vigiev1.Detection
 	casts []*vigiev1.Broadcast
@@ -96,7 +98,7 @@ func (a *axis) tell() {
 			continue
 		}
 		t := a.next[p]
-		t.Partition, t.TickMs = uint32(p), axisStart+a.now
+		t.Partition, t.TickMs, t.Listening = uint32(p), axisStart+a.now, a.listening[p]
 		a.apply(t)
 		a.next[p] = &vigiev1.FleetTick{}
 	}

@@ -14,6 +14,9 @@ const (
 	closedRateFell = "rate fell"
 	closedRestored = "restored"
 	closedManned   = "enough present"
+	// Of our own outages: supervision goes on, or there is nothing left to supervise.
+	closedListening = "listening again"
+	closedNoSites   = "no sites"
 )
 
 // detection is an open fact about a group.
@@ -30,8 +33,10 @@ type detection struct {
 	threshold uint32
 	window    int64
 	policy    uint64
-	facts     []string
-	exposed   []uint64
+	// heard is when somebody was last known to listen, of what is about our silence.
+	heard   int64
+	facts   []string
+	exposed []uint64
 }
 
 // detection finds the open one of a kind and group; nil when there is none.
@@ -80,7 +85,7 @@ func (j *judging) put(d *detection, status vigiev1.DetectionStatus, reason strin
 	m := &vigiev1.Detection{
 		Id: slices.Clone(d.id[:]), Kind: d.kind, Status: status, AtMs: j.tick, OpenedAtMs: d.openedAt,
 		Threshold: d.threshold, WindowMs: d.window, PolicyVersion: d.policy, CloseReason: reason, Facts: slices.Clone(d.facts),
-		GroupKind: d.groupKey.kind, Group: d.name, Count: d.count, Of: d.of, UsualMilli: d.usual, Exposed: slices.Clone(d.exposed),
+		LastHeardMs: d.heard, GroupKind: d.groupKey.kind, Group: d.name, Count: d.count, Of: d.of, UsualMilli: d.usual, Exposed: slices.Clone(d.exposed),
 	}
 	if status == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {
 		m.ClosedAtMs = j.tick

@@ -16,7 +16,7 @@ import (
 )
 
 // FoldVersion names the rules of this package and its output encoding together.
-const FoldVersion uint32 = 2
+const FoldVersion uint32 = 3
 
 // TickMS is the step of the fleet's time, ms.
 const TickMS = 5 * second
@@ -42,6 +42,9 @@ type Fold struct {
 	parts []part
 	// first is the first tick seen, applied the last one applied, Unix ms UTC.
 	first, applied int64
+	// newest is the newest tick told; lived is how much time has passed until then, a
+	// jump counting as one tick.
+	newest, lived int64
 
 	figures *vigiev1.FleetPolicy
 	policy  uint64
@@ -90,10 +93,11 @@ func (f *Fold) Apply(env Env, rec *vigiev1.LogRecord) {
 
 // judge looks at every rule once, all partitions having told the tick.
 func (f *Fold) judge(env Env, tick int64) {
+	j := &judging{Fold: f, env: env, tick: tick}
+	j.listening()
 	if f.policy == 0 {
 		return // No partition has told its figures yet.
 	}
-	j := &judging{Fold: f, env: env, tick: tick}
 	for _, g := range f.groups {
 		g.forget(tick, f.figures)
 	}

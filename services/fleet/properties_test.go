@@ -40,6 +40,13 @@ func drawn(t *rapid.T) [][]*vigiev1.FleetTick {
 					Kind: kindCarrier, Group: name, Sites: 300, Lost: lost[key], Losses: losses, Restorals: uint32(back), Alarms: count.Draw(t, "alarms"),
 				})
 			}
+			if rapid.IntRange(0, 3).Draw(t, "listens") == 0 {
+				tick.Groups = append(tick.Groups, &vigiev1.FleetGroup{Kind: kindReceiver, Group: "front", Sites: 100})
+				tick.Listening = []*vigiev1.FleetListening{{
+					Group: "front", SilentSinceMs: at - 60_000, BackMs: rapid.SampledFrom([]int64{0, at}).Draw(t, "back"),
+					BlindSinceMs: rapid.SampledFrom([]int64{0, at - 10_000}).Draw(t, "blind"), Receivers: 2, Lost: []string{"b"},
+				}}
+			}
 			tick.Calls = &vigiev1.FleetCalls{Offered: count.Draw(t, "calls")}
 			tick.Operators = []*vigiev1.FleetOperator{{User: "anna", Claimed: count.Draw(t, "claimed"), Held: uint32(p)}, {User: "bob", Presence: rapid.Uint32Range(0, 3).Draw(t, "presence")}}
 			tick.Queues = []*vigiev1.FleetQueue{{ClassGroup: "life", Late: rapid.Uint64Range(0, 1).Draw(t, "late"), Opened: count.Draw(t, "opened")}}

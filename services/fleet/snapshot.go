@@ -7,8 +7,9 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
-// stateFormat is the newest encoding of the state.
-const stateFormat uint32 = 1
+// stateFormat is the newest encoding of the state; since 2 it has how receiver groups
+// listen. States of every format are read for ever.
+const stateFormat uint32 = 2
 
 // Frozen is the state of the fold as it was when Snapshot was called: its bytes, in
 // pieces.
@@ -59,12 +60,15 @@ func (f *Fold) Restore(c *packed.Coder) error {
 	return c.End()
 }
 
-func (f *Fold) packHead(c *packed.Coder) {
-	format, partitions := stateFormat, uint32(len(f.parts))
+func (f *Fold) packHead(c *packed.Coder) { f.packHeadAs(c, stateFormat) }
+
+// packHeadAs writes the head in a format; what is read says its own.
+func (f *Fold) packHeadAs(c *packed.Coder, format uint32) {
+	partitions := uint32(len(f.parts))
 	packed.Uint(c, &format)
 	packed.Uint(c, &partitions)
-	if format != stateFormat || int(partitions) != len(f.parts) {
-		c.Fail("fleet: the state has format %d of %d partitions; this program reads format %d of %d", format, partitions, stateFormat, len(f.parts))
+	if format == 0 || format > stateFormat || int(partitions) != len(f.parts) {
+		c.Fail("fleet: the state has format %d of %d partitions; this program reads formats up to %d, of %d", format, partitions, stateFormat, len(f.parts))
 		return
 	}
 	for i := range f.parts {
@@ -72,9 +76,19 @@ func (f *Fold) packHead(c *packed.Coder) {
 		packed.Int(c, &p.reported)
 		c.Bool(&p.aside)
 		packed.List(c, &p.waiting, func(t **vigiev1.FleetTick) { packed.Message(c, t) })
+		if format >= 2 {
+			packed.List(c, &p.listening, func(l **vigiev1.FleetListening) { packed.Message(c, l) })
+			packed.Int(c, &p.lived)
+		} else {
+			f.newest = max(f.newest, p.reported)
+		}
 	}
 	packed.Int(c, &f.first)
 	packed.Int(c, &f.applied)
+	if format >= 2 {
+		packed.Int(c, &f.newest)
+		packed.Int(c, &f.lived)
+	}
 	packed.Message(c, &f.figures)
 	packed.Uint(c, &f.policy)
 	packed.List(c, &f.queues, func(q **queue) { packed.Pointer(c, q, func(q *queue) { q.pack(c) }) })
@@ -95,7 +109,7 @@ func (f *Fold) packHead(c *packed.Coder) {
 		f.hours[i].pack(c)
 	}
 	packed.Int(c, &f.hourAt)
-	packed.List(c, &f.open, func(d **detection) { packed.Pointer(c, d, func(d *detection) { d.pack(c) }) })
+	packed.List(c, &f.open, func(d **detection) { packed.Pointer(c, d, func(d *detection) { d.pack(c, format) }) })
 	packed.Uint(c, &f.said)
 	if slices.Contains(f.queues, nil) || slices.Contains(f.people, nil) || slices.Contains(f.open, nil) {
 		c.Fail("fleet: something of a snapshot is not there")
@@ -165,7 +179,7 @@ func (h *hourly) pack(c *packed.Coder) {
 	packed.Int(c, &h.short)
 }
 
-func (d *detection) pack(c *packed.Coder) {
+func (d *detection) pack(c *packed.Coder, format uint32) {
 	c.String(&d.groupKey.kind)
 	c.String(&d.name)
 	c.Array(d.id[:])
@@ -178,4 +192,7 @@ func (d *detection) pack(c *packed.Coder) {
 	packed.Int(c, &d.window)
 	packed.List(c, &d.facts, c.String)
 	packed.List(c, &d.exposed, func(s *uint64) { packed.Uint(c, s) })
+	if format >= 2 {
+		packed.Int(c, &d.heard)
+	}
 }

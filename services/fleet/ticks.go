@@ -10,9 +10,11 @@ import (
 )
 
 const (
-	// asideAfter is how far behind the others a partition may report, in the log's
-	// time, before the fleet goes on without it: 2 min. It is less than the shortest
-	// window, so that what it tells later still counts where it belongs.
+	// asideAfter is how far behind the others a partition may report, in ticks of the
+	// log's time, before the fleet goes on without it: 2 min. It is less than the
+	// shortest window, so that what it tells later still counts where it belongs. A
+	// jump of time is one tick: it proves that one partition is back from an outage of
+	// ours, not that the others have been silent for so long.
 	asideAfter = 2 * minute
 	// maxWaiting bounds the reports of a partition that wait for others; beyond, the
 	// slowest is set aside whatever the time.
@@ -23,8 +25,12 @@ const (
 type part struct {
 	// reported is the last tick that it told.
 	reported int64
-	aside    bool
-	waiting  []*vigiev1.FleetTick
+	// lived is how much time had passed then, as Fold.lived has it.
+	lived   int64
+	aside   bool
+	waiting []*vigiev1.FleetTick
+	// listening is what its last tick told of receiver groups.
+	listening []*vigiev1.FleetListening
 }
 
 // report takes what a partition tells, and applies the ticks that are complete. A
@@ -35,7 +41,11 @@ func (f *Fold) report(env Env, t *vigiev1.FleetTick) {
 		return
 	}
 	p := &f.parts[n]
-	p.reported = t.GetTickMs()
+	if t.GetTickMs() > f.newest {
+		f.lived += min(t.GetTickMs()-f.newest, TickMS)
+		f.newest = t.GetTickMs()
+	}
+	p.reported, p.lived = t.GetTickMs(), f.lived
 	p.waiting = append(p.waiting, clone(t))
 	if f.first == 0 {
 		f.first = t.GetTickMs()
@@ -44,17 +54,17 @@ func (f *Fold) report(env Env, t *vigiev1.FleetTick) {
 		p.aside = false
 		f.sayAside(env, n, true, t.GetTickMs())
 	}
-	f.setAside(env, t.GetTickMs(), len(p.waiting) > maxWaiting)
+	f.setAside(env, len(p.waiting) > maxWaiting)
 	f.advance(env)
 }
 
 // setAside lets the fleet go on without who has been silent for too long.
-func (f *Fold) setAside(env Env, newest int64, full bool) {
+func (f *Fold) setAside(env Env, full bool) {
 	for n := range f.parts {
 		p := &f.parts[n]
-		if behind := newest - max(p.reported, f.first); !p.aside && (behind > asideAfter || full && behind > 0 && len(p.waiting) == 0) {
+		if behind := f.lived - p.lived; !p.aside && (behind > asideAfter || full && behind > 0 && len(p.waiting) == 0) {
 			p.aside = true
-			f.sayAside(env, n, false, newest)
+			f.sayAside(env, n, false, f.newest)
 		}
 	}
 }
@@ -110,6 +120,7 @@ func (f *Fold) take(env Env, t *vigiev1.FleetTick) {
 	if t.GetPolicy() != nil && t.GetPolicyVersion() > f.policy {
 		f.policy, f.figures = t.GetPolicyVersion(), t.GetPolicy()
 	}
+	f.parts[t.GetPartition()].listening = t.GetListening()
 	for _, g := range t.GetGroups() {
 		f.groupOf(groupKey{g.GetKind(), g.GetGroup()}).take(t, g)
 	}

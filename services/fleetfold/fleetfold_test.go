@@ -29,6 +29,10 @@ func history(t *rapid.T) []*kgo.Record {
 			Kind: rapid.SampledFrom([]string{"carrier", "region"}).Draw(t, "kind"), Group: "a", Sites: 100,
 			Lost: rapid.Uint64Range(0, 60).Draw(t, "lost"), Losses: rapid.Uint32Range(0, 60).Draw(t, "losses"), MainsLosses: rapid.Uint32Range(0, 30).Draw(t, "mains"),
 		}}}
+		if rapid.IntRange(0, 3).Draw(t, "listens") == 0 {
+			tick.Groups = append(tick.Groups, &vigiev1.FleetGroup{Kind: "receiver", Group: "g", Sites: 10})
+			tick.Listening = []*vigiev1.FleetListening{{Group: "g", SilentSinceMs: at[p] - 20_000, Lost: []string{"b"}, Receivers: 2}}
+		}
 		if i < 4 {
 			tick.PolicyVersion, tick.Policy = 1, &vigiev1.FleetPolicy{
 				Communication: &vigiev1.FleetSurge{Least: 20, SharePermille: 30, Factor: 5, WindowMs: 300_000},

@@ -17,6 +17,8 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/alarm"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/eventlog/broker"
+	"github.com/open-vigie/vigie/services/eventlog/brokertest"
 	"github.com/open-vigie/vigie/services/fleetfold"
 	"github.com/open-vigie/vigie/services/processor"
 	"github.com/open-vigie/vigie/services/sitefold"
@@ -32,14 +34,17 @@ var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // round is a log with both folds on it, in the log's own time.
 type round struct {
-	t    *testing.T
-	cfg  eventlog.Config
-	cl   *kgo.Client
-	now  int64
+	t   *testing.T
+	cfg eventlog.Config
+	cl  *kgo.Client
+	now int64
+	// desk: a desk beats beside the receiver.
+	desk bool
 	beat uint64
 	n    uint64
 }
 
+// newRound is one on the broker of tests.
 func newRound(t *testing.T) *round {
 	t.Helper()
 	cfg := eventlog.Config{}
@@ -57,15 +62,30 @@ func newRound(t *testing.T) *round {
 	}
 	t.Cleanup(cluster.Close)
 	cfg.Brokers = cluster.ListenAddrs()
+	r := roundOn(t, cfg, begins)
+	r.begin(eventlog.GroupProcessor, topics.Events, parts)
+	r.begin(eventlog.GroupFleet, topics.Fleet, 1)
+	return r
+}
+
+// newKafkaRound is one on Apache Kafka, which takes no record of another week.
+func newKafkaRound(t *testing.T) *round {
+	t.Helper()
+	cfg := brokertest.Kafka(t)
+	if _, err := eventlog.Provision(t.Context(), cfg, eventlog.Options{Partitions: parts, Local: true, Durability: broker.Process}); err != nil {
+		t.Fatal(err)
+	}
+	return roundOn(t, cfg, time.Now().Add(-time.Hour).Truncate(time.Minute).UnixMilli())
+}
+
+func roundOn(t *testing.T, cfg eventlog.Config, at int64) *round {
+	t.Helper()
 	cl, err := kgo.NewClient(cfg.IngestOpts(discard)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cl.Close)
-	r := &round{t: t, cfg: cfg, cl: cl, now: begins}
-	r.begin(eventlog.GroupProcessor, topics.Events, parts)
-	r.begin(eventlog.GroupFleet, topics.Fleet, 1)
-	return r
+	return &round{t: t, cfg: cfg, cl: cl, now: at}
 }
 
 // begin makes the first commit of a group, as provisioning does.
@@ -122,6 +142,25 @@ func (r *round) pass(seconds int, heard bool) {
 			}
 			r.append(p, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Beat{Beat: b}})
 		}
+		r.deskBeats()
+	}
+}
+
+// deaf lets time pass while no receiver beats: the desk alone, or nobody.
+func (r *round) deaf(seconds int) {
+	for range seconds {
+		r.now += 1000
+		r.deskBeats()
+	}
+}
+
+func (r *round) deskBeats() {
+	for p := range int32(parts) {
+		if r.desk {
+			r.append(p, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Beat{Beat: &vigiev1.Beat{
+				Writer: "desk", Boot: []byte("1"), Kind: vigiev1.WriterKind_WRITER_KIND_DESK, TMs: r.now,
+			}}})
+		}
 	}
 }
 
@@ -129,7 +168,7 @@ func (r *round) declare() {
 	policy := alarm.DefaultPolicy()
 	policy.Classes[0].Supervision.GraceMs = 1000
 	for p := range int32(parts) {
-		r.append(p, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Policy{Policy: alarm.Stamped(policy, 1, begins)}})
+		r.append(p, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Policy{Policy: alarm.Stamped(policy, 1, r.now)}})
 	}
 	for site := uint64(1); site <= fleet; site++ {
 		r.n++

@@ -83,6 +83,10 @@ type groupClock struct {
 	degraded int64
 	// allowed is for how long S stands on, for panels to connect anew.
 	allowed int64
+	// silent and back are the bounds of a pause of minReconnection and more, both 0
+	// once what it allowed, at least as long, has passed.
+	silent, back int64
+	ingress      ingress
 }
 
 // failover is a pause of S for the sake of one silent receiver's panels.
@@ -122,6 +126,7 @@ func (c *clock) beat(b *vigiev1.Beat) bool {
 	before := c.w
 	c.advance()
 	if group != "" {
+		c.take(group, b.Listeners)
 		c.advanceGroup(group)
 	}
 	if last {
@@ -198,13 +203,17 @@ func (c *clock) adjust(id []byte, w int64) {
 	if len(id) > 0 && bytes.Equal(id, c.adjusted) {
 		return
 	}
+	before := c.w
 	c.w, c.jump, c.adjusted = w, 0, bytes.Clone(id)
 	for i := range c.writers {
 		c.writers[i].t = w
 	}
 	for i := range c.groups {
 		g := &c.groups[i]
-		g.t, g.segments, g.failovers, g.degraded, g.allowed = w, g.segments[:0], g.failovers[:0], 0, 0
+		*g = groupClock{name: g.name, t: w, now: g.now, segments: g.segments[:0], failovers: g.failovers[:0]}
+		if w-before >= minReconnection { // The outage that nobody could bridge is told, too.
+			g.silent, g.back = before, w
+		}
 	}
 }
 
@@ -257,8 +266,12 @@ func (c *clock) advanceGroup(name string) {
 	}
 	switch {
 	case least <= g.t:
+	case least-g.t <= maxBeatGap && g.ingress.blind != 0:
+		g.standTo(least)
+		g.judgeIngress()
 	case least-g.t <= maxBeatGap:
 		g.runTo(least)
+		g.judgeIngress()
 	case !c.listened(name, g.t):
 		g.pauseTo(least)
 	case g.mayFailOver(least):
@@ -299,6 +312,9 @@ func (g *groupClock) runTo(t int64) {
 	still := min(g.allowed, t-g.t)
 	g.allowed -= still
 	g.standTo(g.t + still)
+	if g.allowed == 0 && g.t >= g.back+minReconnection {
+		g.silent, g.back = 0, 0
+	}
 	if t > g.t {
 		g.push(segment{t0: g.t, t1: t, s0: g.now, s1: g.now + t - g.t})
 	}
@@ -306,10 +322,30 @@ func (g *groupClock) runTo(t int64) {
 
 // pauseTo lets S stand to t, and on as is allowed: nobody is known to have listened.
 func (g *groupClock) pauseTo(t int64) {
-	if pause := t - g.t; pause >= minReconnection {
+	g.pausedTo(t)
+	g.allow(t - g.t)
+	g.standTo(t)
+}
+
+// allow lets panels have as long again as nobody heard them.
+func (g *groupClock) allow(pause int64) {
+	if pause >= minReconnection {
 		g.allowed = min(max(g.allowed, pause), maxReconnection)
 	}
-	g.standTo(t)
+}
+
+// pausedTo notes a pause that is worth telling; one that begins before another's
+// allowance has passed belongs to it.
+func (g *groupClock) pausedTo(t int64) {
+	g.ingress.restart()
+	if t-g.t < minReconnection {
+		return
+	}
+	g.ingress.blind = 0
+	if g.silent == 0 {
+		g.silent = g.t
+	}
+	g.back = t
 }
 
 func (g *groupClock) standTo(t int64) {

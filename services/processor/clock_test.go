@@ -15,6 +15,8 @@ const start = int64(1_700_000_000_000)
 type beating struct {
 	c   clock
 	seq map[string]uint64
+	// beats counts those with frames.
+	beats uint64
 }
 
 func (b *beating) receiver(name string, at int64) { b.beat(name, "1", at, false) }

@@ -237,7 +237,7 @@ func (p *partition) progress(owner string) *vigiev1.Progress {
 		ChainHash: p.chain.Hash[:], ChainOrdinal: p.chain.Ordinal,
 		FoldVersion: p.fold.Version(), PolicyVersion: n.PolicyVersion, BroadcastVersion: n.BroadcastVersion,
 		Owner: owner, Sites: n.Sites, OpenDetections: n.OpenDetections, Snapshots: p.saved.named,
-		Stopped: p.stopped(),
+		Stopped: p.stopped(), Baseline: p.saved.baseline,
 	}
 }
 

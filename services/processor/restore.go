@@ -114,7 +114,7 @@ func (r *recovery) look(ctx context.Context) error {
 
 // rebuild makes the state anew: from a snapshot, or from the log alone.
 func (r *recovery) rebuild(ctx context.Context) (part *partition, source string, err error) {
-	for i, name := range r.progress.GetSnapshots() {
+	for i, name := range r.begins() {
 		part, err := r.fromSnapshot(ctx, name)
 		if err == nil {
 			return part, []string{fromSnapshot, fromOlder}[min(i, 1)], nil
@@ -128,6 +128,10 @@ func (r *recovery) rebuild(ctx context.Context) (part *partition, source string,
 		r.p.metrics.snapshotFailed(choreRead)
 		r.p.deps.Log.Error("processor: a snapshot cannot be used, an older one or the log is", "partition", r.number,
 			"offset", name.GetOffset(), "snapshot", ids.Show(name.GetId()), "because", err)
+	}
+	if base := r.progress.GetBaseline(); base != nil {
+		return nil, "", &fatalError{fmt.Errorf("partition %d began with a baseline, and neither it nor a snapshot after it can be used by this program (fold version %d, the baseline has %d): the log alone gives no state; run the release that loaded it, or load the baseline anew",
+			r.number, r.p.cfg.NewFold().Version(), base.GetFoldVersion())}
 	}
 	part = r.p.newPartition(r.number)
 	part.next = r.first
@@ -143,6 +147,15 @@ func (r *recovery) rebuild(ctx context.Context) (part *partition, source string,
 			"partition", r.number, "offset", r.committed)
 	}
 	return part, fromLog, nil
+}
+
+// begins are the states that a restore may begin with, the nearest first.
+func (r *recovery) begins() []*vigiev1.Snapshot {
+	all := slices.Clone(r.progress.GetSnapshots())
+	if base := r.progress.GetBaseline(); base != nil && !slices.ContainsFunc(all, func(n *vigiev1.Snapshot) bool { return bytes.Equal(n.GetId(), base.GetId()) }) {
+		all = append(all, base)
+	}
+	return all
 }
 
 // errNoSnapshot says that a snapshot cannot be used, as it is or at this time.

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -66,6 +67,8 @@ func (s Snapshots) withDefaults() Snapshots {
 type saved struct {
 	// named go into each progress record, newest first.
 	named []*vigiev1.Snapshot
+	// baseline is the state that the log began with; nil for an empty one.
+	baseline *vigiev1.Snapshot
 	// dropped are not named any more, by a record that is not confirmed yet.
 	dropped []*vigiev1.Snapshot
 	// waste may be removed.
@@ -83,7 +86,7 @@ type saved struct {
 // saved is where a restored partition begins. The first snapshot of each comes
 // after another part of the interval: they are spread over it.
 func (r *recovery) saved(now time.Time, every time.Duration) saved {
-	v := saved{named: r.named, sweepTo: r.committed, topicID: r.topicID}
+	v := saved{named: r.named, baseline: r.progress.GetBaseline(), sweepTo: r.committed, topicID: r.topicID}
 	if len(r.named) > 0 {
 		v.offset = r.named[0].GetOffset()
 	}
@@ -101,7 +104,12 @@ func (v *saved) confirm() {
 func (v *saved) name(n *vigiev1.Snapshot) {
 	all := append([]*vigiev1.Snapshot{n}, v.named...)
 	keep := min(len(all), generations)
-	v.named, v.dropped = all[:keep:keep], append(v.dropped, all[keep:]...)
+	v.named = all[:keep:keep]
+	for _, old := range all[keep:] {
+		if !bytes.Equal(old.GetId(), v.baseline.GetId()) {
+			v.dropped = append(v.dropped, old)
+		}
+	}
 }
 
 func (v *saved) due(now time.Time, next int64, cfg Snapshots) bool {
@@ -185,7 +193,7 @@ func (s *session) removal(part *partition) *chore {
 
 func (s *session) sweeping(part *partition) *chore {
 	part.saved.swept = true
-	keep, upTo := slices.Clone(part.saved.named), part.saved.sweepTo
+	keep, upTo := append(slices.Clone(part.saved.named), part.saved.baseline), part.saved.sweepTo
 	return &chore{what: choreSweep, part: part, do: func(ctx context.Context) error {
 		n, err := s.p.store.Sweep(ctx, part.number, upTo, keep)
 		if n > 0 {

@@ -492,18 +492,15 @@ func TestGoldenBytesOfAPartition(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := p
-		if format < 2 {
-			want = withoutFailovers(t, p)
-		}
+		want := asKnownTo(t, p, format)
 		if got.p.freeze().hash() != want.freeze().hash() {
 			t.Errorf("the state read from format %d is another", format)
 		}
 	}
 }
 
-// withoutFailovers is the partition as format 1 knew it.
-func withoutFailovers(t *testing.T, p *partition) *partition {
+// asKnownTo is the partition as a format knew it.
+func asKnownTo(t *testing.T, p *partition, format uint32) *partition {
 	t.Helper()
 	var frames [][]byte
 	for frame := range p.freeze().frames() {
@@ -514,10 +511,18 @@ func withoutFailovers(t *testing.T, p *partition) *partition {
 		t.Fatal(err)
 	}
 	for i := range r.p.clock.writers {
-		r.p.clock.writers[i].since = 0
+		if format < 2 {
+			r.p.clock.writers[i].since = 0
+		}
 	}
 	for i := range r.p.clock.groups {
-		r.p.clock.groups[i].failovers, r.p.clock.groups[i].degraded = nil, 0
+		g := &r.p.clock.groups[i]
+		if format < 2 {
+			g.failovers, g.degraded = nil, 0
+		}
+		if format < 4 {
+			g.silent, g.back, g.ingress = 0, 0, ingress{}
+		}
 	}
 	return r.p
 }

@@ -25,8 +25,9 @@ import (
 // have formats of their own. Bytes of every format are read for ever.
 //
 // Since 2 it has what counts against maxFailover, and the last adjustment; since 3
-// what S is still to stand for after a pause.
-const stateFormat uint32 = 3
+// what S is still to stand for after a pause; since 4 the bounds of the pause, and
+// what comes in.
+const stateFormat uint32 = 4
 
 // timersPerFrame bounds a frame of timers: 64 kB, about.
 const timersPerFrame = 4_096
@@ -299,6 +300,11 @@ func (c *clock) pack(p *packed.Coder, format uint32) {
 		})
 		if format >= 3 {
 			packed.Int(p, &g.allowed)
+		}
+		if format >= 4 {
+			packed.Int(p, &g.silent)
+			packed.Int(p, &g.back)
+			g.ingress.pack(p)
 		}
 	})
 }

@@ -64,10 +64,19 @@ func (w *world) poison(p int32, envelope uint32, site uint64) int64 {
 	return end.Offset - 1
 }
 
-// lastProgress is what the partition's owner said last.
+// lastProgress is what the partition's owner said last; where it stands before the
+// first record nothing else tells that it has said anything.
 func (w *world) lastProgress(n int32) *vigiev1.Progress {
 	w.t.Helper()
+	deadline, done := context.WithTimeout(w.t.Context(), time.Minute)
+	defer done()
 	records := w.read(topics.Progress, n)
+	for len(records) == 0 && pause(deadline, 5*time.Millisecond) == nil {
+		records = w.read(topics.Progress, n)
+	}
+	if len(records) == 0 {
+		w.t.Fatalf("partition %d says nothing of its progress", n)
+	}
 	last := &vigiev1.Progress{}
 	if err := proto.Unmarshal(records[len(records)-1].Value, last); err != nil {
 		w.t.Fatal(err)

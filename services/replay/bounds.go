@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -53,6 +54,9 @@ func Bounds(ctx context.Context, opts Options, partition int32, from, to Point) 
 			return nil, err
 		}
 		r := Range{First: first, From: first, To: committed.GetOffset(), Snapshots: committed.GetSnapshots()}
+		if base := committed.GetBaseline(); base != nil {
+			r.Snapshots, r.Based = append(slices.Clone(r.Snapshots), base), true
+		}
 		if from.Given {
 			r.From = max(first, froms(number))
 		}

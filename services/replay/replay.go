@@ -9,6 +9,7 @@ package replay
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -55,6 +56,9 @@ type Range struct {
 	First int64
 	// Snapshots that may be begun at.
 	Snapshots []*vigiev1.Snapshot
+	// Based says that the log began with a baseline, the last of the snapshots: the
+	// log alone gives no state.
+	Based bool
 }
 
 // Report says what a replay came to.
@@ -145,7 +149,7 @@ func (r *runner) fold(from int64) processor.Fold {
 }
 
 // begin finds the nearest state at or before the range, or begins at the first record.
-func (r *runner) begin(ctx context.Context, number int32, in Range) (*processor.Replayer, int64) {
+func (r *runner) begin(ctx context.Context, number int32, in Range) (*processor.Replayer, int64, error) {
 	for _, name := range in.Snapshots {
 		fold := r.fold(in.From)
 		if r.Store == nil || name.GetOffset() > in.From || name.GetOffset() < in.First || name.GetFoldVersion() != fold.Version() {
@@ -155,21 +159,26 @@ func (r *runner) begin(ctx context.Context, number int32, in Range) (*processor.
 			return r.Store.Read(ctx, name, take)
 		})
 		if err == nil {
-			return restored, name.GetOffset()
+			return restored, name.GetOffset(), nil
 		}
 		r.Log.Warn("replay: a snapshot cannot be used, the log is", "partition", number, "offset", name.GetOffset(), "because", err)
 	}
-	return processor.NewReplayer(number, r.fold(in.From)), in.First
+	if in.Based {
+		return nil, 0, errors.New("the log began with a baseline that cannot be used here, and alone gives no state: replay with the release that loaded it, beside its snapshots")
+	}
+	return processor.NewReplayer(number, r.fold(in.From)), in.First, nil
 }
 
 // progressEvery is how many records are folded between two words of how far it is.
 const progressEvery = 1_000
 
 func (r *runner) partition(ctx context.Context, number int32, in Range) error {
-	state, start := r.begin(ctx, number, in)
+	state, start, err := r.begin(ctx, number, in)
+	if err != nil {
+		return err
+	}
 	var then *said
 	if r.Compare {
-		var err error
 		if then, err = r.saidThen(ctx, number, in); err != nil {
 			return err
 		}
@@ -182,7 +191,7 @@ func (r *runner) partition(ctx context.Context, number int32, in Range) error {
 	}
 	counted := start
 	topic := r.Kafka.Topic(topics.Events)
-	err := eventlog.ReadRange(ctx, r.Kafka.ReaderOpts(r.Log), topic, number, start, in.To, func(rec *kgo.Record) error {
+	err = eventlog.ReadRange(ctx, r.Kafka.ReaderOpts(r.Log), topic, number, start, in.To, func(rec *kgo.Record) error {
 		state.Quiet(rec.Offset < in.From)
 		if err := state.Apply(rec); err != nil {
 			return err

@@ -38,7 +38,8 @@ var (
 		"group_alarm_storm": "Avalanche d’alarmes d’un groupe", "closure_wave": "Vague de fermetures",
 		"onboarding_surge": "Afflux de raccordements", "call_surge": "Afflux d’appels",
 		"alarm_flood": "Flux d’alarmes d’un opérateur", "overload": "Surcharge", "under_staffed_shift": "Équipe en sous-effectif",
-		"staff_needed": "Effectif nécessaire",
+		"staff_needed": "Effectif nécessaire", "receivers_silent": "Interruption de notre côté",
+		"receiver_lost": "Frontal perdu", "ingress_blind": "Réception tarie",
 	}
 )
 

@@ -31,6 +31,8 @@ type centre struct {
 	sites map[string]counted
 	// rows are the openings and closings of the fleet, in order.
 	rows []string
+	// ours is what was found of our own outages.
+	ours []*vigiev1.Detection
 	// losses are the incidents of lost communications, by their number.
 	losses map[uint64]*vigiev1.Incident
 }
@@ -139,6 +141,9 @@ func (c *centre) takeFleet(outputs []*kgo.Record, at int64) {
 		d := decoded(c.t, out, &vigiev1.Detection{})
 		when := time.UnixMilli(d.GetAtMs()).UTC().Add(time.Hour).Format("Mon 15:04:05")
 		what := kindOf(d)
+		if d.GetKind() == vigiev1.DetectionKind_DETECTION_KIND_RECEIVERS_SILENT {
+			c.ours = append(c.ours, d)
+		}
 		if d.GetGroup() != "" {
 			what += " " + d.GetGroupKind() + "/" + d.GetGroup()
 		}

@@ -190,6 +190,11 @@ var fleetRows = []string{
 	"Thu 03:00:15 opened mass-communication-loss carrier/orbit: 20 of 250",
 	"Thu 04:02:45 closed mass-communication-loss carrier/orbit",
 
+	// Our own receiver is silent from 12:00 to 12:40: the log shows it with the first beat
+	// after, and its panels have 5 min to be heard. No site is called lost.
+	"Thu 12:40:00 opened receivers-silent receiver/g: 5000 of 5000",
+	"Thu 12:45:00 closed receivers-silent receiver/g",
+
 	"Thu 20:00:00 opened mass-mains-loss region/4: 30 of 1000",
 	"Thu 20:10:00 closed mass-mains-loss region/4",
 
@@ -225,6 +230,15 @@ func (c *centre) expectFleet() {
 	}
 	if len(got) != len(want) {
 		c.t.Errorf("the fleet says %d things, want %d", len(got), len(want))
+	}
+}
+
+// Our outage is told from the last beat before it to the first after.
+func (c *centre) expectOurOutage() {
+	for _, d := range c.ours {
+		if last := monday + receiverFails - beatEvery; d.GetLastHeardMs() != last || d.GetWindowMs() != monday+receiverOK-last {
+			c.t.Errorf("our outage is %v, it was from %d", d, last)
+		}
 	}
 }
 

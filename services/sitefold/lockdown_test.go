@@ -202,6 +202,7 @@ func TestLockdown(t *testing.T) {
 	c.live(lockdown())
 	c.expectSites(want)
 	c.expectFleet()
+	c.expectOurOutage()
 	c.expectIncidentsOfLosses()
 }
 

@@ -46,6 +46,9 @@ func (f *siteFold) Fire(ctx *processor.Context, t processor.Timer) bool {
 
 func (f *siteFold) Counts() processor.Counts { return processor.Counts(f.fold.Counts()) }
 
+// Republish says the public state anew: see processor.Republisher.
+func (f *siteFold) Republish(ctx *processor.Context) { f.fold.Republish(siteEnv{ctx}) }
+
 func (f *siteFold) Snapshot() processor.Frozen { return f.fold.Snapshot() }
 
 // Restore takes in a piece; the failures that it tells of were told before.
@@ -60,6 +63,15 @@ type siteEnv struct{ *processor.Context }
 
 func (e siteEnv) Emit(topic string, key []byte, value proto.Message, urgent bool) {
 	e.Context.Emit(processor.Output{Topic: topic, Key: key, Value: value, Urgent: urgent})
+}
+
+func (e siteEnv) Listening() []alarm.Listening {
+	told := e.Context.Listening()
+	out := make([]alarm.Listening, len(told))
+	for i, l := range told {
+		out[i] = alarm.Listening(l)
+	}
+	return out
 }
 
 func (e siteEnv) Arm(t alarm.Timer) {

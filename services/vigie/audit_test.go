@@ -13,6 +13,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/topics"
+	"github.com/open-vigie/vigie/services/baseline"
 	"github.com/open-vigie/vigie/services/chain"
 	"github.com/open-vigie/vigie/services/report"
 )
@@ -162,6 +163,17 @@ func (in *installationUnderTest) wantExplained(t *testing.T, site uint64) {
 	}
 }
 
+// wantLoaded: a baseline is not loaded over a log; another log begins with it, and its
+// chain goes on from there.
+func (in *installationUnderTest) wantLoaded(t *testing.T, dir string) {
+	t.Helper()
+	if out, ok := in.tool(t, "baseline", "load", dir); ok || !strings.Contains(out, baseline.ErrNotEmpty.Error()) {
+		t.Errorf("a baseline was loaded over a log:\n%s", out)
+	}
+	in.wantTool(t, "the log begins with it", "baseline", "load", dir, "--topic-prefix", "moved.", "--replication", "1")
+	in.wantTool(t, "goes on from the baseline", "verify", "chain", "--topic-prefix", "moved.")
+}
+
 // wantBaseline: the states are exported and proven; a copy that was touched is not.
 func (in *installationUnderTest) wantBaseline(t *testing.T) {
 	t.Helper()
@@ -175,6 +187,7 @@ func (in *installationUnderTest) wantBaseline(t *testing.T) {
 		t.Fatalf("no baseline can be exported:\n%s", said)
 	}
 	in.wantTool(t, "whole, and signed", "baseline", "verify", dir)
+	in.wantLoaded(t, dir)
 	in.wantTool(t, "\n0 records are dispensable", "baseline", "allows", dir)
 	if out := in.wantTool(t, "records are dispensable", "baseline", "allows", dir, "--keep", "0s"); strings.Contains(out, "\n0 records") {
 		t.Errorf("what is older than now and before the baseline is dispensable:\n%s", out)

@@ -8,9 +8,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/open-vigie/vigie/services/baseline"
 	"github.com/open-vigie/vigie/services/chain"
+	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/sitefold"
 )
 
 func baselineCommand() *cobra.Command {
@@ -18,7 +21,7 @@ func baselineCommand() *cobra.Command {
 		Use:   "baseline",
 		Short: "Keep the states outside of Kafka, signed: what a log may begin at when its past is deleted",
 	}
-	cmd.AddCommand(baselineExportCommand(), baselineVerifyCommand(), baselineAllowsCommand())
+	cmd.AddCommand(baselineExportCommand(), baselineVerifyCommand(), baselineAllowsCommand(), baselineLoadCommand())
 	return cmd
 }
 
@@ -44,7 +47,11 @@ and vigie verify chain --against proves the log from there on.`,
 			if err != nil {
 				return err
 			}
-			b, err := baseline.Export(cmd.Context(), s.kafka, s.log, s.snapshotStore(), signer, args[0], time.Now())
+			store, err := s.snapshotStore()
+			if err != nil {
+				return err
+			}
+			b, err := baseline.Export(cmd.Context(), s.kafka, s.log, store, signer, args[0], time.Now())
 			if err != nil {
 				return err
 			}
@@ -57,14 +64,20 @@ and vigie verify chain --against proves the log from there on.`,
 
 // openBaseline reads a baseline and proves it whole.
 func (s *settings) openBaseline(ctx context.Context, dir string, keys []string) (*baseline.Baseline, error) {
-	if len(keys) == 0 {
-		keys = []string{s.path("keys", chain.TrustedFile)}
-	}
-	trusted, _, err := chain.Trusted(keys...)
+	trusted, err := s.trusted(keys)
 	if err != nil {
 		return nil, err
 	}
 	return baseline.Verify(ctx, dir, trusted)
+}
+
+// trusted are the keys named, or those of the data directory.
+func (s *settings) trusted(keys []string) (note.Verifiers, error) {
+	if len(keys) == 0 {
+		keys = []string{s.path("keys", chain.TrustedFile)}
+	}
+	trusted, _, err := chain.Trusted(keys...)
+	return trusted, err
 }
 
 func baselineVerifyCommand() *cobra.Command {
@@ -87,6 +100,68 @@ func baselineVerifyCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVar(&keys, "key", nil, "file with public keys that may have signed (default: keys/checkpoints.pub below --data)")
 	return cmd
+}
+
+func baselineLoadCommand() *cobra.Command {
+	var keys []string
+	cmd := &cobra.Command{
+		Use:   "load DIR",
+		Short: "Let the log of an empty cluster begin with a baseline",
+		Long: `Makes the topics of an empty cluster and lets its log begin with a baseline: the
+state of every site goes on from it, with clocks, deadlines and the audit chain, and
+vigie verify chain says so. The baseline is proven first; it must have been written
+by a release of the same rules. A cluster that holds any record is refused.
+
+The keys of --data (what personal data is sealed with) are not in a baseline: bring
+them from the backup of the data directory.`,
+		Example: "  vigie baseline load /var/backups/vigie-baseline-2026-11-26 --brokers kafka-1:9092 --key old-checkpoints.pub",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := load(cmd)
+			if err != nil {
+				return err
+			}
+			if err := s.findKafka(); err != nil {
+				return err
+			}
+			return s.loadBaseline(cmd, args[0], keys)
+		},
+	}
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "file with public keys that may have signed (default: keys/checkpoints.pub below --data)")
+	cmd.Flags().Int16("replication", 0, "copies of each partition (0: 3)")
+	clusterFlags(cmd)
+	return cmd
+}
+
+func (s *settings) loadBaseline(cmd *cobra.Command, dir string, keys []string) error {
+	signer, err := chain.Signer(s.path("keys"))
+	if err != nil {
+		return err
+	}
+	trusted, err := s.trusted(keys)
+	if err != nil {
+		return err
+	}
+	store, err := s.snapshotStore()
+	if err != nil {
+		return err
+	}
+	b, report, err := baseline.Load(cmd.Context(), dir, trusted, baseline.Loading{
+		Kafka: s.kafka, NewFold: sitefold.New(s.log), Store: store, Signer: signer, Now: time.Now(),
+		Topics: eventlog.Options{Replication: s.cfg.Kafka.Replication, Durability: s.cfg.Kafka.Durability, Log: s.log},
+	})
+	out := cmd.OutOrStdout()
+	for _, a := range report.Actions {
+		fmt.Fprintln(out, a)
+	}
+	if err != nil {
+		return err
+	}
+	if err := showBaseline(out, b); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "the log begins with it: baseline %.16s…\n", b.ID)
+	return nil
 }
 
 func showBaseline(out io.Writer, b *baseline.Baseline) error {

@@ -117,8 +117,11 @@ func (s *settings) replay(cmd *cobra.Command, q *replayQuestion) error {
 	if q.newPolicy {
 		return s.printPolicy(ctx, out)
 	}
-	opts := replay.Options{Kafka: s.kafka, Log: s.log, Store: s.snapshotStore(), Compare: q.diff}
-	var err error
+	store, err := s.snapshotStore()
+	if err != nil {
+		return err
+	}
+	opts := replay.Options{Kafka: s.kafka, Log: s.log, Store: store, Compare: q.diff}
 	if opts.Policy, err = readPolicy(q.policy); err != nil {
 		return err
 	}

@@ -151,17 +151,20 @@ func (s *settings) chainOptions(q *chainQuestion) (chain.Options, error) {
 }
 
 // snapshotStore is where the snapshots of this installation are.
-func (s *settings) snapshotStore() snapshot.Store {
+func (s *settings) snapshotStore() (snapshot.Store, error) {
 	if dir := s.cfg.Processor.SnapshotDirectory; dir != "" {
-		return snapshot.NewDirectory(dir)
+		return snapshot.NewDirectory(dir), nil
 	}
-	return snapshot.NewTopic(s.kafka, topics.Snapshots, s.log)
+	return snapshot.NewTopic(s.kafka, topics.Snapshots, s.log), nil
 }
 
 // snapshotChains are the chains inside the snapshots that a progress record names.
 // One that cannot be read says nothing: a processor may have replaced it meanwhile.
 func (s *settings) snapshotChains(ctx context.Context, p *vigiev1.Progress) ([]chain.Anchor, error) {
-	store := s.snapshotStore()
+	store, err := s.snapshotStore()
+	if err != nil {
+		return nil, err
+	}
 	var found []chain.Anchor
 	for _, name := range p.GetSnapshots() {
 		offset, c, err := processor.SnapshotChain(ctx, store, name)
@@ -184,7 +187,10 @@ func showChain(out io.Writer, report *chain.Report, took time.Duration) error {
 	for _, p := range report.Partitions {
 		records, bytes = records+p.Records, bytes+p.Bytes
 		said := ""
-		if p.From.Offset > 0 {
+		switch {
+		case p.From.Source == chain.Based:
+			said = fmt.Sprintf("goes on from the baseline %.16s…, %d records before it, loaded %s", p.From.Baseline, p.From.Ordinal, p.From.At.UTC().Format("2006-01-02 15:04:05 UTC"))
+		case p.From.Offset > 0:
 			said = "begins at the " + p.From.String()
 		}
 		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%d\t%s\n", p.Partition, p.From.Offset, p.To, p.Records, p.Checkpoints, p.Unsigned(), said)

@@ -198,7 +198,8 @@ export const fr = {
     'group-alarm-storm': 'Avalanche d’alarmes d’un groupe', 'closure-wave': 'Vague de fermetures',
     'onboarding-surge': 'Afflux de raccordements', 'call-surge': 'Afflux d’appels',
     'alarm-flood': 'Flux d’alarmes d’un opérateur', overload: 'Surcharge', 'under-staffed-shift': 'Équipe en sous-effectif',
-    'staff-needed': 'Effectif nécessaire',
+    'staff-needed': 'Effectif nécessaire', 'receivers-silent': 'Interruption de notre côté', 'receiver-lost': 'Frontal perdu',
+    'ingress-blind': 'Réception tarie',
   } satisfies Record<DetectionKind, string>,
   class: {
     'hold-up': 'Agression', duress: 'Contrainte', fire: 'Incendie', sprinkler: 'Sprinkler', medical: 'Appel médical', 'lone-worker': 'Travailleur isolé',
@@ -413,6 +414,7 @@ export const en: Messages = {
     'group-alarm-storm': 'Alarm storm of a group', 'closure-wave': 'Closure wave', 'onboarding-surge': 'Onboarding surge',
     'call-surge': 'Call surge', 'alarm-flood': 'Alarm flood of an operator', overload: 'Overload',
     'under-staffed-shift': 'Under-staffed shift', 'staff-needed': 'Staff needed',
+    'receivers-silent': 'Our outage', 'receiver-lost': 'Receiver lost', 'ingress-blind': 'Ingress blind',
   },
   class: {
     'hold-up': 'Hold-up', duress: 'Duress', fire: 'Fire', sprinkler: 'Sprinkler', medical: 'Medical', 'lone-worker': 'Lone worker',

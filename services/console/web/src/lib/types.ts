@@ -21,6 +21,7 @@ export type DetectionKind =
   | 'guard-late' | 'onboarding-stuck' | 'commissioning-incomplete'
   | 'mass-communication-loss' | 'mass-mains-loss' | 'group-alarm-storm' | 'closure-wave' | 'onboarding-surge'
   | 'call-surge' | 'alarm-flood' | 'overload' | 'under-staffed-shift' | 'staff-needed'
+  | 'receivers-silent' | 'receiver-lost' | 'ingress-blind'
 export type Stage = 'requested' | 'scheduled' | 'installed' | 'tested' | 'in-service' | 'suspended' | 'resigned'
 export type IncidentStatus = 'open' | 'claimed' | 'verified' | 'parked' | 'closed'
 export type ActName = 'claim' | 'release' | IncidentForm
