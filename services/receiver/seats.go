@@ -2,8 +2,12 @@ package receiver
 
 import (
 	"container/list"
+	"context"
 	"net"
 	"sync"
+	"time"
+
+	"github.com/pires/go-proxyproto"
 )
 
 // seats bound the connections of all entrances. Who comes when all are taken gets that
@@ -28,19 +32,19 @@ type seat struct {
 
 func newSeats(n int) *seats { return &seats{free: n} }
 
-// enter gives a seat, or nil when all belong to panels.
-func (a *seats) enter(conn net.Conn) *seat {
+// enter gives a seat, or nil when all belong to panels. Who waits gets a free one only.
+func (a *seats) enter(conn net.Conn, waits bool) *seat {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch oldest := a.unproven.Front(); {
 	case a.free > 0:
 		a.free--
-	case oldest == nil:
+	case oldest == nil || waits:
 		return nil
 	default:
 		other := a.unproven.Remove(oldest).(*seat)
 		other.among, other.taken = nil, true
-		_ = other.conn.Close() // its session ends, and nothing is lost
+		abandon(other.conn) // its session ends, and nothing is lost
 	}
 	s := &seat{all: a, conn: conn}
 	s.among = a.unproven.PushBack(s)
@@ -69,5 +73,65 @@ func (s *seat) stand() {
 	if s.among != nil {
 		s.all.unproven.Remove(s.among)
 		s.among = nil
+	}
+}
+
+// socket is the connection of the system, beneath what was laid over it.
+func socket(conn net.Conn) (*net.TCPConn, bool) {
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		return c, true
+	case *proxyproto.Conn:
+		return c.TCPConn()
+	}
+	return nil, false
+}
+
+// abandon ends a connection by a reset: to whom nothing is owed the system keeps
+// nothing either, where an end in good order leaves its trace for a minute.
+func abandon(conn net.Conn) {
+	if c, ok := socket(conn); ok {
+		_ = c.SetLinger(0)
+	}
+	_ = conn.Close()
+}
+
+const (
+	// maxTurnedAway connections are kept for turnedAwayFor, without a goroutine or a
+	// buffer; beyond it they are closed at once.
+	maxTurnedAway = 1_024
+	turnedAwayFor = time.Second
+)
+
+// turnedAway are connections of sources that wait. Who is refused at once is back at
+// once, and connecting costs both sides more than all that comes after it; who gets no
+// answer is slow.
+type turnedAway chan refused
+
+type refused struct {
+	conn net.Conn
+	due  time.Time
+}
+
+// add takes a connection that nothing is read from.
+func (t turnedAway) add(conn net.Conn) {
+	select {
+	case t <- refused{conn, time.Now().Add(turnedAwayFor)}:
+	default:
+		abandon(conn)
+	}
+}
+
+// close ends connections as they are due, all of them once stop ended, until no more
+// can come.
+func (t turnedAway) close(stop context.Context) {
+	for c := range t {
+		late := time.NewTimer(time.Until(c.due))
+		select {
+		case <-late.C:
+		case <-stop.Done():
+		}
+		late.Stop()
+		abandon(c.conn)
 	}
 }

@@ -63,7 +63,7 @@ func TestHostileLoad(t *testing.T) {
 	w := newWard(t, k.config(), cfg)
 	idle := w.facts()
 	w.recruit(cfg)
-	attacker := spawn(t, "attacker", w.doors, nil, 10)
+	attacker := spawn(t, "attacker", w.doors, nil, whenIdle)
 	// The first alarm of a site makes its key, which is on the disk before the answer: a
 	// fleet that was there before has its keys.
 	first := load{Name: "first alarms", Seconds: max(1, float64(p.panels)/500)}

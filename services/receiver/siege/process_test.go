@@ -91,8 +91,12 @@ type process struct {
 	once sync.Once
 }
 
-// spawn starts a part at a priority (0 is this process's own, 10 gives way) and
-// reads its hello. It ends with the test.
+// whenIdle is the priority of who gets only the time that nobody else wants, at once
+// taken back (SCHED_IDLE): those who stand for machines elsewhere.
+const whenIdle = 20
+
+// spawn starts a part at a priority (0 is this process's own; as nice has them, or
+// whenIdle) and reads its hello. It ends with the test.
 func spawn(t testing.TB, role string, config, hello any, nice int) *process {
 	t.Helper()
 	told, err := json.Marshal(config)
@@ -100,6 +104,9 @@ func spawn(t testing.TB, role string, config, hello any, nice int) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, role: role, cmd: exec.Command("nice", "-n", strconv.Itoa(nice), os.Args[0])}
+	if nice == whenIdle {
+		p.cmd = exec.Command("chrt", "-i", "0", os.Args[0])
+	}
 	p.cmd.Env = append(os.Environ(), roleEnv+"="+role, configEnv+"="+string(told))
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
