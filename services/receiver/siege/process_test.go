@@ -171,19 +171,22 @@ func (p *process) read(value any) {
 	}
 }
 
-// resident is a process's memory in bytes, as the system counts it.
-func resident(pid int) (int64, error) {
+// resident is a process's memory in bytes, as the system counts it, and the part of it
+// that is no file's, as programs are.
+func resident(pid int) (all, anonymous int64, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kb << 10, err
+	kib := func(name string) (n int64) {
+		_, rest, found := strings.Cut(string(b), "\n"+name+":")
+		if _, failed := fmt.Sscan(rest, &n); !found || failed != nil {
+			err = fmt.Errorf("process %d has no %s", pid, name)
 		}
+		return n << 10
 	}
-	return 0, fmt.Errorf("process %d has no VmRSS", pid)
+	all, anonymous = kib("VmRSS"), kib("RssAnon")
+	return all, anonymous, err
 }
 
 // files that a process has open.
