@@ -74,7 +74,7 @@ type limits struct {
 	// undeclared accounts that were let in, by site.
 	undeclared *generations[uint64, struct{}]
 	inAll      *rate.Limiter
-	// faults of sources, see blame.
+	// faults of sources, about 100 bytes each; see blame.
 	faults *generations[netip.Prefix, fault]
 	open   map[netip.Prefix]int
 }

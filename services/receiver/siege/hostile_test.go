@@ -159,6 +159,9 @@ func (w *ward) check(r row) {
 		if counted("vigie_receiver_connections_closed_total", "reason=gave-way") == 0 {
 			w.t.Errorf("%s: no half frame gave way to a panel", r.phase.Name)
 		}
+		if counted("vigie_receiver_connections_refused_total", "reason=waits") == 0 {
+			w.t.Errorf("%s: nobody waits who held connections so", r.phase.Name)
+		}
 	case floodValid, floodPackets:
 		if most := share(1_000, 2_000) + r.total().Planned*2; counted("vigie_receiver_taken_total", "cipher=clear") > most {
 			w.t.Errorf("%s: %d frames were taken, one source and the panels may have %d", r.phase.Name, counted("vigie_receiver_taken_total"), most)
