@@ -1,6 +1,8 @@
 package receiver
 
 import (
+	"context"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -49,4 +51,44 @@ func (l *limits) waits(a netip.Addr, now time.Time) bool {
 	defer l.mu.Unlock()
 	f, _ := l.faults.get(sourceOf(a))
 	return f.times > 0 && now.Sub(f.at) < min(firstWait<<min(f.times-1, 8), longestWait)
+}
+
+const (
+	// maxTurnedAway connections are kept for turnedAwayFor, without a goroutine or a
+	// buffer; beyond it they are closed at once.
+	maxTurnedAway = 1_024
+	turnedAwayFor = time.Second
+)
+
+// turnedAway are connections of sources that wait. Who is refused at once is back at
+// once, and connecting costs both sides more than all that comes after it; who gets no
+// answer is slow.
+type turnedAway chan refused
+
+type refused struct {
+	conn net.Conn
+	due  time.Time
+}
+
+// add takes a connection that nothing is read from.
+func (t turnedAway) add(conn net.Conn) {
+	select {
+	case t <- refused{conn, time.Now().Add(turnedAwayFor)}:
+	default:
+		abandon(conn)
+	}
+}
+
+// close ends connections as they are due, all of them once stop ended, until no more
+// can come.
+func (t turnedAway) close(stop context.Context) {
+	for c := range t {
+		late := time.NewTimer(time.Until(c.due))
+		select {
+		case <-late.C:
+		case <-stop.Done():
+		}
+		late.Stop()
+		abandon(c.conn)
+	}
 }

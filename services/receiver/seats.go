@@ -2,10 +2,8 @@ package receiver
 
 import (
 	"container/list"
-	"context"
 	"net"
 	"sync"
-	"time"
 
 	"github.com/pires/go-proxyproto"
 )
@@ -94,44 +92,4 @@ func abandon(conn net.Conn) {
 		_ = c.SetLinger(0)
 	}
 	_ = conn.Close()
-}
-
-const (
-	// maxTurnedAway connections are kept for turnedAwayFor, without a goroutine or a
-	// buffer; beyond it they are closed at once.
-	maxTurnedAway = 1_024
-	turnedAwayFor = time.Second
-)
-
-// turnedAway are connections of sources that wait. Who is refused at once is back at
-// once, and connecting costs both sides more than all that comes after it; who gets no
-// answer is slow.
-type turnedAway chan refused
-
-type refused struct {
-	conn net.Conn
-	due  time.Time
-}
-
-// add takes a connection that nothing is read from.
-func (t turnedAway) add(conn net.Conn) {
-	select {
-	case t <- refused{conn, time.Now().Add(turnedAwayFor)}:
-	default:
-		abandon(conn)
-	}
-}
-
-// close ends connections as they are due, all of them once stop ended, until no more
-// can come.
-func (t turnedAway) close(stop context.Context) {
-	for c := range t {
-		late := time.NewTimer(time.Until(c.due))
-		select {
-		case <-late.C:
-		case <-stop.Done():
-		}
-		late.Stop()
-		abandon(c.conn)
-	}
 }
