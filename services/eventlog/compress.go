@@ -24,8 +24,15 @@ func newCompressor() *compressor {
 	}}}
 }
 
-// Compress is of kgo.Compressor.
+// largeBatch is more than a batch has while Kafka keeps up.
+const largeBatch = 256 << 10
+
+// Compress is of kgo.Compressor. What becomes of a large batch, as when Kafka was away,
+// is not put into dst: the client uses that again for ever, and it would stay as large.
 func (c *compressor) Compress(dst *bytes.Buffer, src []byte, _ ...kgo.CompressFlag) ([]byte, kgo.CompressionCodecType) {
+	if len(src) > largeBatch {
+		dst = bytes.NewBuffer(make([]byte, 0, len(src)/2))
+	}
 	w := c.writers.Get().(*lz4.Writer)
 	defer c.writers.Put(w)
 	w.Reset(dst)

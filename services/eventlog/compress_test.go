@@ -3,8 +3,10 @@ package eventlog
 import (
 	"bytes"
 	"crypto/rand"
+	"io"
 	"testing"
 
+	"github.com/pierrec/lz4/v4"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 )
@@ -35,6 +37,21 @@ func TestBlocksAreSmall(t *testing.T) {
 	const bd = 5
 	if size := out[bd] >> 4 & 7; size != 4 {
 		t.Errorf("blocks of size %d, want 4", size)
+	}
+}
+
+// A large batch leaves the client's buffer as it was; a small one uses it.
+func TestLargeBatchLeavesTheBufferSmall(t *testing.T) {
+	for size, kept := range map[int]bool{largeBatch: true, largeBatch + 1: false, 1 << 20: false} {
+		dst, src := new(bytes.Buffer), bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
+		out, codec := newCompressor().Compress(dst, src)
+		plain, err := io.ReadAll(lz4.NewReader(bytes.NewReader(out)))
+		if err != nil || codec != kgo.CodecLz4 || !bytes.Equal(plain, src) {
+			t.Errorf("%d bytes: %d bytes came back, codec %d, %v", size, len(plain), codec, err)
+		}
+		if used := dst.Cap() > 0; used != kept {
+			t.Errorf("%d bytes: the buffer holds %d bytes", size, dst.Cap())
+		}
 	}
 }
 

@@ -112,6 +112,11 @@ func retryBackoff(tries int) time.Duration {
 	return min(d, 2*time.Second)
 }
 
+// maxRequestBytes of one request to append, above the largest batch. Requests' buffers
+// are used again and never become smaller: of all partitions' batches at once, after a
+// failure of Kafka, they would stay as many megabytes as there are partitions.
+const maxRequestBytes = 2 << 20
+
 // IngestOpts are the options of a client that appends to vigie.events.
 //
 // It is idempotent with acks=all and never transactional: an open transaction on
@@ -125,6 +130,7 @@ func (c Config) IngestOpts(log *slog.Logger) []kgo.Opt {
 		kgo.ProducerLinger(2*time.Millisecond),
 		kgo.MaxBufferedRecords(200_000),
 		kgo.MaxBufferedBytes(256<<20),
+		kgo.BrokerMaxWriteBytes(maxRequestBytes),
 		kgo.WithCompressor(newCompressor()),
 	)
 }

@@ -74,7 +74,9 @@ type limits struct {
 	// undeclared accounts that were let in, by site.
 	undeclared *generations[uint64, struct{}]
 	inAll      *rate.Limiter
-	open       map[netip.Prefix]int
+	// faults of sources, about 100 bytes each; see blame.
+	faults *generations[netip.Prefix, fault]
+	open   map[netip.Prefix]int
 }
 
 func newLimits(l Limits) *limits {
@@ -84,6 +86,7 @@ func newLimits(l Limits) *limits {
 		sources:    newGenerations[netip.Prefix, *source](maxSources, 0),
 		undeclared: newGenerations[uint64, struct{}](maxUndeclared, 0),
 		inAll:      perMinute(l.NewAccountsInAll),
+		faults:     newGenerations[netip.Prefix, fault](maxSources, forgotten),
 		open:       map[netip.Prefix]int{},
 	}
 }

@@ -176,7 +176,7 @@ func TestConnectionsOfOneSourceOnTheWire(t *testing.T) {
 		send(t, conn, sia(t, uint32(i), "#1234|NBA01"))
 		expect(t, conn, ackOf(uint32(i)))
 	}
-	expectClosed(t, w.dial("tcp"))
+	w.expectRefused("127.0.0.1")
 	other := w.dialFrom("tcp", "127.0.9.9")
 	send(t, other, sia(t, 3, "#1234|NBA01"))
 	expect(t, other, ackOf(3))

@@ -76,7 +76,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		outcomes:           tallyOf(countBy("outcomes_total", "What became of frames whose account could be read, by line (0 to F, or other), path (0: not readable), account (declared, keyed: it has a key, undeclared) and outcome: ack, nak, silence (the panel sends again), refused (set aside).", "line", "path", "account", "outcome"), kins*len(outcomes)),
 		suspicions:         countBy("suspicions_total", "Suspect transmissions, told or not, by kind.", "suspicion"),
 		suspicionsUntold:   count("suspicions_untold_total", "Suspicions that were counted only: repeats, and beyond the rate."),
-		refusedConnections: countBy("connections_refused_total", "TCP connections closed at once, by reason: room (of all), source or network (has its share), proxy (no PROXY header, or one that is none), tls (no handshake).", "reason"),
+		refusedConnections: countBy("connections_refused_total", "TCP connections refused, by reason: room (of all), waits (no room, and one of its source was ended lately without a frame), source or network (has its share), proxy (no PROXY header, or one that is none), tls (no handshake).", "reason"),
 		datagramErrors:     count("datagram_errors_total", "Errors of the UDP socket."),
 		rejectedLost:       count("rejected_lost_total", "Pieces set aside that were counted but could not be kept."),
 		connections:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "vigie_receiver_connections", Help: "TCP connections now."}),

@@ -18,6 +18,8 @@ type pending struct {
 
 	mu     sync.Mutex
 	flying map[ids.ID]*flight
+	// most that were under way at once since flying was made.
+	most int
 	// recent in two generations: when the young one is full or old enough it
 	// becomes the old one, and the old one is forgotten.
 	young, old map[heard]time.Time
@@ -82,8 +84,12 @@ func (p *pending) enter(frame ids.ID, o origin, conclude func(error), now time.T
 	f.p, f.frame = p, frame
 	f.wait(conclude, o, udp)
 	p.flying[frame] = f
+	p.most = max(p.most, len(p.flying))
 	return f, entered
 }
+
+// manyFlying is more than are under way while Kafka keeps up.
+const manyFlying = 1_024
 
 var flights sync.Pool
 
@@ -123,6 +129,10 @@ func (f *flight) settle(err error) {
 	p := f.p
 	p.mu.Lock()
 	delete(p.flying, f.frame)
+	if len(p.flying) == 0 && p.most > manyFlying {
+		// A map stays as large as it was at most: as when Kafka was away.
+		p.flying, p.most = map[ids.ID]*flight{}, 0
+	}
 	if err == nil && len(f.sockets) > 0 {
 		p.remember(f, p.now())
 	}
@@ -146,8 +156,8 @@ func (p *pending) wasAnswered(h heard, now time.Time) bool {
 
 func (p *pending) remember(f *flight, now time.Time) {
 	if len(p.young) >= maxRecent/2 || now.Sub(p.turned) > recentFor {
-		p.old, p.young, p.turned = p.young, p.old, now
-		clear(p.young) // in place: it will be as full again
+		// As large as this one was needed, and not as at most: Kafka may have been away.
+		p.old, p.young, p.turned = p.young, make(map[heard]time.Time, len(p.young)), now
 	}
 	for _, socket := range f.sockets {
 		p.young[heard{f.frame, socket}] = now

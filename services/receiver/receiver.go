@@ -46,7 +46,8 @@ type Config struct {
 	Proxies []netip.Prefix
 
 	// MaxConnections over TCP at a time (10,000). Past it a new one takes the place of
-	// the oldest on which no whole frame came yet.
+	// the oldest on which no whole frame came yet, unless it comes from where such a
+	// one was ended lately.
 	MaxConnections int
 	// Idle ends a TCP connection on which nothing comes (1 h); FirstByte one on
 	// which nothing has come yet (30 s); Stall one whose frame is not complete
@@ -269,8 +270,11 @@ func (r *Receiver) serve(ctx, base context.Context, d doors) error {
 	r.inputs.set(true)
 	open.Go(func() { r.closeInputs(stop) })
 	all := newSeats(r.cfg.MaxConnections)
+	away := make(turnedAway, maxTurnedAway)
+	var turning sync.WaitGroup
+	turning.Go(func() { away.close(stop) })
 	for _, e := range d.streams {
-		open.Go(func() { r.serveTCP(stop, e, all) })
+		open.Go(func() { r.serveTCP(stop, e, all, away) })
 	}
 	if d.udp != nil {
 		open.Go(func() { r.serveUDP(stop, d.udp) })
@@ -278,6 +282,8 @@ func (r *Receiver) serve(ctx, base context.Context, d doors) error {
 	r.log.Info("listening for panels", "tcp", r.TCP(), "udp", r.UDP(), "tls", r.TLS(), "accounts", r.accounts.count())
 	close(r.ready)
 	open.Wait()
+	close(away)
+	turning.Wait()
 	return nil
 }
 
@@ -342,7 +348,9 @@ func (r *Receiver) listen() (d doors, err error) {
 }
 
 func (r *Receiver) stream(at string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAlive: keepAlive}
+	// What a connection is set to costs as much as all else until its first frame,
+	// which not every one has: see session.prove.
+	lc := net.ListenConfig{KeepAlive: -1}
 	ln, err := lc.Listen(context.Background(), "tcp", at)
 	if err != nil {
 		return nil, fmt.Errorf("listening for panels: %w", ports.Explain("tcp", at, err))

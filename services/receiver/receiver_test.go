@@ -287,7 +287,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	expect(t, first, ackOf(1))
 	send(t, second, sia(t, 2, "#1234|NBA02"))
 	expect(t, second, ackOf(2))
-	expectClosed(t, w.dial("tcp"))
+	w.expectRefused("127.0.0.1")
 	send(t, first, sia(t, 3, "#1234|NBA03"))
 	expect(t, first, ackOf(3))
 }

@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"net"
 	"sync"
+
+	"github.com/pires/go-proxyproto"
 )
 
 // seats bound the connections of all entrances. Who comes when all are taken gets that
@@ -28,19 +30,19 @@ type seat struct {
 
 func newSeats(n int) *seats { return &seats{free: n} }
 
-// enter gives a seat, or nil when all belong to panels.
-func (a *seats) enter(conn net.Conn) *seat {
+// enter gives a seat, or nil when all belong to panels. Who waits gets a free one only.
+func (a *seats) enter(conn net.Conn, waits bool) *seat {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch oldest := a.unproven.Front(); {
 	case a.free > 0:
 		a.free--
-	case oldest == nil:
+	case oldest == nil || waits:
 		return nil
 	default:
 		other := a.unproven.Remove(oldest).(*seat)
 		other.among, other.taken = nil, true
-		_ = other.conn.Close() // its session ends, and nothing is lost
+		abandon(other.conn) // its session ends, and nothing is lost
 	}
 	s := &seat{all: a, conn: conn}
 	s.among = a.unproven.PushBack(s)
@@ -70,4 +72,24 @@ func (s *seat) stand() {
 		s.all.unproven.Remove(s.among)
 		s.among = nil
 	}
+}
+
+// socket is the connection of the system, beneath what was laid over it.
+func socket(conn net.Conn) (*net.TCPConn, bool) {
+	switch c := conn.(type) {
+	case *net.TCPConn:
+		return c, true
+	case *proxyproto.Conn:
+		return c.TCPConn()
+	}
+	return nil, false
+}
+
+// abandon ends a connection by a reset: to whom nothing is owed the system keeps
+// nothing either, where an end in good order leaves its trace for a minute.
+func abandon(conn net.Conn) {
+	if c, ok := socket(conn); ok {
+		_ = c.SetLinger(0)
+	}
+	_ = conn.Close()
 }

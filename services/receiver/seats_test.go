@@ -44,5 +44,5 @@ func TestHeldConnectionsKeepNoPanelOut(t *testing.T) {
 	send(t, last, sia(t, 10, "#1234|NBA10"))
 	expect(t, last, ackOf(10))
 	expectClosed(t, held[3])
-	expectClosed(t, w.dialFrom("tcp", "127.0.81.1"))
+	w.expectRefused("127.0.81.1")
 }

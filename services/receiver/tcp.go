@@ -27,7 +27,7 @@ type entrance struct {
 }
 
 // serveTCP accepts until stop ends, and then waits for its sessions.
-func (r *Receiver) serveTCP(stop context.Context, ln entrance, all *seats) {
+func (r *Receiver) serveTCP(stop context.Context, ln entrance, all *seats, away turnedAway) {
 	defer context.AfterFunc(stop, func() { _ = ln.Close() })() // ends Accept; nothing to lose
 	frames := r.appender.Listener(transportName(ln.transport))
 	var sessions sync.WaitGroup
@@ -48,9 +48,16 @@ func (r *Receiver) serveTCP(stop context.Context, ln entrance, all *seats) {
 			}
 			continue
 		}
-		seat := all.enter(conn)
-		if seat == nil {
-			_ = conn.Close() // the bound holds; the panel tries again or uses its other path
+		waits := r.waits(conn)
+		seat := all.enter(conn, waits)
+		switch {
+		case seat != nil:
+		case waits:
+			away.add(conn)
+			r.metrics.refusedConnections.WithLabelValues("waits").Inc()
+			continue
+		default:
+			abandon(conn) // the bound holds; the panel tries again or uses its other path
 			r.metrics.refusedConnections.WithLabelValues("room").Inc()
 			continue
 		}
@@ -59,6 +66,17 @@ func (r *Receiver) serveTCP(stop context.Context, ln entrance, all *seats) {
 			r.serveConn(stop, conn, ln, frames, seat)
 		})
 	}
+}
+
+// waits tells whether a connection comes from where one was ended lately. Behind a
+// proxy nobody knows yet.
+func (r *Receiver) waits(conn net.Conn) bool {
+	c, ok := conn.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+	return r.limits.waits(from, time.UnixMilli(r.appender.NowMS()))
 }
 
 // serveConn serves one connection whose source has not its share of them yet.
@@ -71,7 +89,10 @@ func (r *Receiver) serveConn(stop context.Context, conn net.Conn, ln entrance, f
 		why = r.limits.connect(from)
 	}
 	if why != "" {
-		_ = conn.Close()
+		if why == "tls" {
+			r.limits.blame(from, time.UnixMilli(r.appender.NowMS()))
+		}
+		abandon(seat.conn)
 		r.metrics.refusedConnections.WithLabelValues(why).Inc()
 		return
 	}
@@ -127,7 +148,7 @@ func (r *Receiver) newSession(conn net.Conn, frames *appender.Listener) *session
 func (s *session) run(stop context.Context) {
 	ctx, cancel := context.WithCancel(stop)
 	defer cancel()
-	defer s.conn.Close()
+	defer s.close()
 	s.abort = cancel
 	// Reading ends at once when we stop; writing does not.
 	defer context.AfterFunc(ctx, func() {
@@ -216,14 +237,41 @@ func (s *session) drain(ctx context.Context) (pieces int, more bool) {
 		if s.handle(piece, verdict) {
 			s.bad++
 		} else if !s.proven {
-			s.proven = true
-			s.seat.prove()
+			s.prove()
 		}
 		if s.bad >= maxBadFrames {
 			s.r.metrics.closed.WithLabelValues("bad-frames").Inc()
+			s.fault()
 			return pieces, false
 		}
 	}
+}
+
+// prove says that a panel is there. Its connection may be silent for long from now on,
+// and gets answers.
+func (s *session) prove() {
+	s.proven = true
+	s.seat.prove()
+	s.r.limits.pardon(s.remote.Addr(), time.UnixMilli(s.r.appender.NowMS()))
+	if c, ok := socket(s.seat.conn); ok {
+		_ = c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: keepAlive, Interval: keepAlive})
+		_ = c.SetWriteBuffer(answerBuffer) // a wish; the write deadline is the bound
+	}
+}
+
+// fault says that the connection has to be ended; without a frame, its source is to blame.
+func (s *session) fault() {
+	if !s.proven {
+		s.r.limits.blame(s.remote.Addr(), time.UnixMilli(s.r.appender.NowMS()))
+	}
+}
+
+func (s *session) close() {
+	if !s.proven {
+		abandon(s.seat.conn)
+		return
+	}
+	_ = s.conn.Close() // what was answered is with the system
 }
 
 // room waits until one more frame may be unanswered; false when reading must end.
@@ -290,6 +338,9 @@ func (s *session) ended(ctx context.Context, err error) {
 		reason = "idle"
 	case errors.Is(err, net.ErrClosed):
 		reason = "gave-way"
+	}
+	if reason != "peer" {
+		s.fault()
 	}
 	if piece, verdict, ok := s.split.Flush(); ok {
 		if timeout {

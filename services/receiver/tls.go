@@ -125,17 +125,11 @@ func (r *Receiver) behindProxies(ln net.Listener) net.Listener {
 // greet does what comes before the first frame of a connection: the header of a
 // proxy, the handshake of TLS. why is not empty when the connection is of no use.
 func (r *Receiver) greet(stop context.Context, conn net.Conn, secure *tls.Config) (_ net.Conn, why string) {
-	if c, ok := conn.(*net.TCPConn); ok {
-		_ = c.SetWriteBuffer(answerBuffer) // a wish; the write deadline is the bound
-	}
 	end := context.AfterFunc(stop, func() { _ = conn.Close() }) // nothing was taken from it
 	defer end()
 	if p, ok := conn.(*proxyproto.Conn); ok {
 		if p.ProxyHeader() == nil {
 			return conn, "proxy"
-		}
-		if c, ok := p.TCPConn(); ok {
-			_ = c.SetWriteBuffer(answerBuffer)
 		}
 	}
 	if secure == nil {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -357,6 +358,21 @@ func (w *world) dialFrom(network, from string) net.Conn {
 	}
 	w.t.Cleanup(func() { _ = conn.Close() })
 	return conn
+}
+
+// expectRefused connects from an address and is turned away, which may show at once.
+func (w *world) expectRefused(from string) {
+	w.t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := d.Dial("tcp", w.r.TCP().String())
+	switch {
+	case errors.Is(err, syscall.ECONNRESET):
+	case err != nil:
+		w.t.Fatal(err)
+	default:
+		defer conn.Close()
+		expectClosed(w.t, conn)
+	}
 }
 
 func addr(text string) netip.Addr { return netip.MustParseAddr(text) }

@@ -97,7 +97,7 @@ type Receiver struct {
 	NewAccounts        int      `koanf:"new_accounts" doc:"The same for all sources together; -1 is no limit."`
 	SourceConnections  int      `koanf:"source_connections" doc:"TCP and TLS connections of one source at a time; -1 is no limit."`
 	NetworkConnections int      `koanf:"network_connections" doc:"The same for a network of 24 bits (IPv4) or 48 (IPv6); -1 is no limit."`
-	Connections        int      `koanf:"connections" doc:"TCP and TLS connections of all at a time."`
+	Connections        int      `koanf:"connections" doc:"TCP and TLS connections of all at a time; 1,024 more may be waiting to be closed."`
 
 	HTTP    ReceiverHTTP    `koanf:"http"`
 	SurGard ReceiverSurGard `koanf:"surgard"`

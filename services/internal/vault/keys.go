@@ -11,14 +11,34 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.etcd.io/bbolt"
 )
 
 // dataKey is an unwrapped key and the name it is stored under.
 type dataKey struct {
-	name string
-	aead cipher.AEAD
+	name   string
+	secret [keySize]byte
+	uses   atomic.Int32
+	ready  atomic.Pointer[cipher.AEAD]
+}
+
+// readyAfter uses a key's cipher is kept ready, which takes six times the key: not for an
+// account that is heard of once, as those that an attacker makes up, and whose one
+// event is sealed field by field.
+const readyAfter = 8
+
+// cipher is that of the key.
+func (k *dataKey) cipher() (cipher.AEAD, error) {
+	if ready := k.ready.Load(); ready != nil {
+		return *ready, nil
+	}
+	aead, err := newAEAD(k.secret[:])
+	if err == nil && k.uses.Add(1) > readyAfter {
+		k.ready.Store(&aead)
+	}
+	return aead, err
 }
 
 // generationName is the stored name of a subject's key after n-1 shreddings.
@@ -44,7 +64,7 @@ func generation(tx *bbolt.Tx, keyID string) uint64 {
 }
 
 // currentKey finds or makes the key that seals for keyID now.
-func (v *Vault) currentKey(keyID string) (dataKey, error) {
+func (v *Vault) currentKey(keyID string) (*dataKey, error) {
 	var name string
 	var wrapped []byte
 	read := func(tx *bbolt.Tx) error {
@@ -54,11 +74,11 @@ func (v *Vault) currentKey(keyID string) (dataKey, error) {
 	}
 	release, err := v.hold()
 	if err != nil {
-		return dataKey{}, err
+		return nil, err
 	}
 	defer release()
 	if err := v.db.View(read); err != nil {
-		return dataKey{}, fmt.Errorf("reading: %w", err)
+		return nil, fmt.Errorf("reading: %w", err)
 	}
 	if len(wrapped) == 0 {
 		err := v.db.Batch(func(tx *bbolt.Tx) error {
@@ -73,14 +93,13 @@ func (v *Vault) currentKey(keyID string) (dataKey, error) {
 			return tx.Bucket(bucketKeys).Put([]byte(name), fresh)
 		})
 		if err != nil {
-			return dataKey{}, fmt.Errorf("making it durable: %w", err)
+			return nil, fmt.Errorf("making it durable: %w", err)
 		}
 	}
-	aead, err := v.unwrap(name, wrapped)
-	return dataKey{name: name, aead: aead}, err
+	return v.unwrap(name, wrapped)
 }
 
-func (v *Vault) namedKey(name string) (cipher.AEAD, error) {
+func (v *Vault) namedKey(name string) (*dataKey, error) {
 	var wrapped []byte
 	var shredded bool
 	release, err := v.hold()
@@ -114,16 +133,20 @@ func (v *Vault) wrapNew(name string) ([]byte, error) {
 	return v.master.Seal(append([]byte(nil), nonce...), nonce, key, []byte(name)), nil
 }
 
-func (v *Vault) unwrap(name string, wrapped []byte) (cipher.AEAD, error) {
+func (v *Vault) unwrap(name string, wrapped []byte) (*dataKey, error) {
 	n := v.master.NonceSize()
 	if len(wrapped) < n {
 		return nil, errors.New("the stored key is cut short: restore the key file from your backup")
 	}
-	key, err := v.master.Open(nil, wrapped[:n], wrapped[n:], []byte(name))
+	secret, err := v.master.Open(nil, wrapped[:n], wrapped[n:], []byte(name))
 	if err != nil {
 		return nil, fmt.Errorf("the master key does not open it (is master.key that of this directory?): %w", err)
 	}
-	return newAEAD(key)
+	k := &dataKey{name: name}
+	if n := copy(k.secret[:], secret); n != len(secret) || n != keySize {
+		return nil, fmt.Errorf("the stored key has %d bytes, not %d: restore the key file from your backup", len(secret), keySize)
+	}
+	return k, nil
 }
 
 // Shred destroys every key of a subject. The file is rewritten, because the
@@ -210,14 +233,14 @@ func replace(old, fresh *bbolt.DB, path string) error {
 type cache struct {
 	mu         sync.Mutex
 	limit      int
-	young, old map[string]dataKey
+	young, old map[string]*dataKey
 }
 
 func newCache(limit int) *cache {
-	return &cache{limit: limit / 2, young: map[string]dataKey{}, old: map[string]dataKey{}}
+	return &cache{limit: limit / 2, young: map[string]*dataKey{}, old: map[string]*dataKey{}}
 }
 
-func (c *cache) get(id []byte) (dataKey, bool) {
+func (c *cache) get(id []byte) (*dataKey, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if k, ok := c.young[string(id)]; ok {
@@ -230,21 +253,21 @@ func (c *cache) get(id []byte) (dataKey, bool) {
 	return k, ok
 }
 
-func (c *cache) put(id string, k dataKey) {
+func (c *cache) put(id string, k *dataKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.store(id, k)
 }
 
-func (c *cache) store(id string, k dataKey) {
+func (c *cache) store(id string, k *dataKey) {
 	if len(c.young) >= c.limit {
-		c.old, c.young = c.young, make(map[string]dataKey, c.limit)
+		c.old, c.young = c.young, make(map[string]*dataKey, c.limit)
 	}
 	c.young[id] = k
 }
 
-func (c *cache) getNamed(name string) (dataKey, bool) { return c.get([]byte("=" + name)) }
-func (c *cache) putNamed(k dataKey)                   { c.put("="+k.name, k) }
+func (c *cache) getNamed(name string) (*dataKey, bool) { return c.get([]byte("=" + name)) }
+func (c *cache) putNamed(k *dataKey)                   { c.put("="+k.name, k) }
 
 func (c *cache) clear() {
 	c.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -235,7 +236,7 @@ func TestConcurrentFirstSealsShareOneKey(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache(8)
 	for i := range 100 {
-		c.put(fmt.Sprint(i), dataKey{})
+		c.put(fmt.Sprint(i), new(dataKey))
 	}
 	if n := len(c.young) + len(c.old); n > 8 {
 		t.Errorf("%d keys cached, at most 8", n)
@@ -245,18 +246,86 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
+// A key that seals one event is not kept with its cipher: an attacker's accounts are
+// many, and each is heard of once.
+func TestKeysOfOneEventAreSmall(t *testing.T) {
+	const keys, most = 4_096, 256
+	held := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := held()
+	c := newCache(2 * keys)
+	for i := range uint64(keys) {
+		k := &dataKey{name: SiteKey(1<<63 + i)}
+		c.put(k.name, k)
+		for range 3 { // what is sealed of one event
+			if _, err := k.cipher(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if each := (held() - before) / keys; each > most {
+		t.Errorf("a key that is hardly used takes %d bytes, at most %d", each, most)
+	}
+	runtime.KeepAlive(c)
+}
+
+// A key is the same before and after its cipher is kept ready, and is shredded in
+// either state.
+func TestKeyInUse(t *testing.T) {
+	v := open(t, t.TempDir())
+	var sealed []*vigiev1.Sealed
+	for i := range readyAfter + 4 {
+		sealed = append(sealed, seal(t, v, SiteKey(7), fmt.Sprint(i)))
+	}
+	if k, ok := v.cache.get([]byte(SiteKey(7))); !ok || k.ready.Load() == nil {
+		t.Errorf("after %d uses the cipher is made anew each time", len(sealed))
+	}
+	for i, s := range sealed {
+		if got, err := v.Unseal(s, AAD(FieldText, nil)); err != nil || string(got) != fmt.Sprint(i) {
+			t.Errorf("%d: %q, %v", i, got, err)
+		}
+	}
+	if err := v.Shred(SiteKey(7)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Unseal(sealed[0], AAD(FieldText, nil)); !errors.Is(err, ErrShredded) {
+		t.Errorf("%v, want ErrShredded", err)
+	}
+	if after := seal(t, v, SiteKey(7), "anew"); after.GetKeyId() == sealed[0].GetKeyId() {
+		t.Errorf("sealed under the shredded key %s", after.GetKeyId())
+	}
+}
+
+// BenchmarkSeal: a key in use, and one whose cipher is made for each sealing, as with
+// an account that is heard of for the first time.
 func BenchmarkSeal(b *testing.B) {
 	v, err := Open(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer v.Close()
-	plain, aad := make([]byte, 64), AAD(FieldRaw, make([]byte, 16))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := v.Seal("site/1", plain, aad); err != nil {
-			b.Fatal(err)
-		}
+	plain, fingerprint := make([]byte, 64), make([]byte, 16)
+	var s Sealing
+	for name, ready := range map[string]bool{"key=in-use": true, "key=first": false} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if !ready {
+					k, ok := v.cache.get([]byte(SiteKey(1)))
+					if ok {
+						k.uses.Store(0)
+						k.ready.Store(nil)
+					}
+				}
+				if _, err := v.SealSite(&s, 1, FieldRaw, fingerprint, plain); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

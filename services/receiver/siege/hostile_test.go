@@ -63,7 +63,11 @@ func TestHostileLoad(t *testing.T) {
 	w := newWard(t, k.config(), cfg)
 	idle := w.facts()
 	w.recruit(cfg)
-	attacker := spawn(t, "attacker", w.doors, nil, 10)
+	givesWay := 10 // on a busy machine the small form's attackers must come to something
+	if cfg.precedence {
+		givesWay = whenIdle
+	}
+	attacker := spawn(t, "attacker", w.doors, nil, givesWay)
 	// The first alarm of a site makes its key, which is on the disk before the answer: a
 	// fleet that was there before has its keys.
 	first := load{Name: "first alarms", Seconds: max(1, float64(p.panels)/500)}
@@ -129,15 +133,11 @@ func (w *ward) phase(attacker *process, l load, a attack) (r row) {
 // recovered waits until an attack's connections are gone and its frames settled.
 func (w *ward) recovered(idle facts) {
 	w.t.Helper()
-	held := 0
+	// Files too: who was turned away is not counted among the connections.
 	await(w.t, "the attacker's connections to be closed", func() bool {
 		now := w.facts()
-		held = now.Files - idle.Files
-		return int(now.count("vigie_receiver_connections")) <= *panelsFlag
+		return int(now.count("vigie_receiver_connections")) <= *panelsFlag && now.Files-idle.Files <= *panelsFlag
 	})
-	if held > *panelsFlag {
-		w.t.Errorf("%d files are open for %d panels", held, *panelsFlag)
-	}
 }
 
 // check asserts what must hold in a phase.
@@ -158,6 +158,9 @@ func (w *ward) check(r row) {
 	case slowloris:
 		if counted("vigie_receiver_connections_closed_total", "reason=gave-way") == 0 {
 			w.t.Errorf("%s: no half frame gave way to a panel", r.phase.Name)
+		}
+		if counted("vigie_receiver_connections_refused_total", "reason=waits") == 0 {
+			w.t.Errorf("%s: nobody waits who held connections so", r.phase.Name)
 		}
 	case floodValid, floodPackets:
 		if most := share(1_000, 2_000) + r.total().Planned*2; counted("vigie_receiver_taken_total", "cipher=clear") > most {

@@ -91,8 +91,12 @@ type process struct {
 	once sync.Once
 }
 
-// spawn starts a part at a priority (0 is this process's own, 10 gives way) and
-// reads its hello. It ends with the test.
+// whenIdle is the priority of who gets only the time that nobody else wants, at once
+// taken back (SCHED_IDLE): those who stand for machines elsewhere.
+const whenIdle = 20
+
+// spawn starts a part at a priority (0 is this process's own; as nice has them, or
+// whenIdle) and reads its hello. It ends with the test.
 func spawn(t testing.TB, role string, config, hello any, nice int) *process {
 	t.Helper()
 	told, err := json.Marshal(config)
@@ -100,6 +104,9 @@ func spawn(t testing.TB, role string, config, hello any, nice int) *process {
 		t.Fatal(err)
 	}
 	p := &process{t: t, role: role, cmd: exec.Command("nice", "-n", strconv.Itoa(nice), os.Args[0])}
+	if nice == whenIdle {
+		p.cmd = exec.Command("chrt", "-i", "0", os.Args[0])
+	}
 	p.cmd.Env = append(os.Environ(), roleEnv+"="+role, configEnv+"="+string(told))
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
@@ -164,19 +171,22 @@ func (p *process) read(value any) {
 	}
 }
 
-// resident is a process's memory in bytes, as the system counts it.
-func resident(pid int) (int64, error) {
+// resident is a process's memory in bytes, as the system counts it, and the part of it
+// that is no file's, as programs are.
+func resident(pid int) (all, anonymous int64, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kb << 10, err
+	kib := func(name string) (n int64) {
+		_, rest, found := strings.Cut(string(b), "\n"+name+":")
+		if _, failed := fmt.Sscan(rest, &n); !found || failed != nil {
+			err = fmt.Errorf("process %d has no %s", pid, name)
 		}
+		return n << 10
 	}
-	return 0, fmt.Errorf("process %d has no VmRSS", pid)
+	all, anonymous = kib("VmRSS"), kib("RssAnon")
+	return all, anonymous, err
 }
 
 // files that a process has open.

@@ -40,8 +40,10 @@ type doors struct{ TCP, UDP string }
 
 // facts are what a receiver's process is made of now.
 type facts struct {
-	// RSS and Heap (what the last collection left) in bytes.
-	RSS, Heap         int64
+	// RSS, Anonymous (its part that is no file's) and Heap (what the last collection
+	// left) in bytes.
+	RSS, Anonymous    int64
+	Heap              int64
 	Goroutines, Files int
 	// Counts are the counters and gauges, by name and labels.
 	Counts map[string]float64
@@ -140,7 +142,7 @@ func factsNow(reg *prometheus.Registry) (any, error) {
 	metrics.Read(live)
 	f.Heap = int64(live[0].Value.Uint64())
 	var err, failed error
-	if f.RSS, err = resident(os.Getpid()); err != nil {
+	if f.RSS, f.Anonymous, err = resident(os.Getpid()); err != nil {
 		return nil, err
 	}
 	if f.Files, err = files(os.Getpid()); err != nil {

@@ -34,6 +34,7 @@ const soakRound = time.Minute
 type sample struct {
 	Seconds    float64 `json:"seconds"`
 	RSS        int64   `json:"rss_bytes"`
+	Anonymous  int64   `json:"anonymous_bytes"`
 	Heap       int64   `json:"heap_bytes"`
 	Goroutines int     `json:"goroutines"`
 	Files      int     `json:"files"`
@@ -183,7 +184,7 @@ func (s *soak) sample(stop <-chan struct{}) {
 		}
 		f := s.w.facts()
 		s.result.Samples = append(s.result.Samples, sample{
-			Seconds: time.Since(s.begin).Seconds(), RSS: f.RSS, Heap: f.Heap, Goroutines: f.Goroutines, Files: f.Files,
+			Seconds: time.Since(s.begin).Seconds(), RSS: f.RSS, Anonymous: f.Anonymous, Heap: f.Heap, Goroutines: f.Goroutines, Files: f.Files,
 			Connections: int(f.count("vigie_receiver_connections")),
 		})
 	}
