@@ -102,7 +102,9 @@ func show(row reflect.Value) string {
 	return text
 }
 
-var weekEnd = time.Date(2026, 11, 20, 21, 30, 0, 0, time.UTC)
+// weekEnd is in the month after the week's beginning: what a month leaves behind is
+// asked in the next.
+var weekEnd = time.Date(2026, 12, 3, 21, 30, 0, 0, time.UTC)
 
 // The answers on a week of a centre, at its end, in its midst, over ranges whose
 // ends are those of buckets and are not, whose ends are the times of events, and
@@ -127,6 +129,8 @@ func TestAnswersOnASeededWeek(t *testing.T) {
 		"the first minutes":       {From: h.Start, To: h.Start.Add(10 * time.Minute), Bucket: time.Minute, Window: time.Minute},
 		"before anything":         {From: h.Start.Add(-2 * time.Hour), To: h.Start, Bucket: time.Hour, Window: time.Hour},
 		"long after":              {From: weekEnd.Add(48 * time.Hour), To: weekEnd.Add(72 * time.Hour), Bucket: 6 * time.Hour, Window: time.Hour},
+		"a month after":           {From: weekEnd.Add(-6 * time.Hour), To: weekEnd.Add(31 * 24 * time.Hour), Bucket: 24 * time.Hour, Window: time.Hour},
+		"the turn of the month":   {From: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), To: weekEnd, Bucket: time.Hour, Window: time.Hour},
 		"from the end to the end": {From: weekEnd, To: weekEnd, Bucket: time.Hour, Window: time.Hour},
 	}
 	for _, name := range seededNames() {
