@@ -1,6 +1,8 @@
 package archiver
 
 import (
+	"sync"
+
 	"github.com/google/uuid"
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
@@ -58,6 +60,16 @@ type heartbeatRows struct {
 	path     []uint8
 	received []int64
 	receiver []string
+}
+
+// spareHeartbeats are rows whose block is archived.
+var spareHeartbeats = sync.Pool{New: func() any { return &heartbeatRows{} }}
+
+func newHeartbeatRows() *heartbeatRows { return spareHeartbeats.Get().(*heartbeatRows) }
+
+func (r *heartbeatRows) free() {
+	*r = heartbeatRows{r.places.emptied(), r.site[:0], r.path[:0], r.received[:0], r.receiver[:0]}
+	spareHeartbeats.Put(r)
 }
 
 func (*heartbeatRows) name() string { return "heartbeats" }

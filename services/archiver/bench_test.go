@@ -3,6 +3,7 @@ package archiver
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,8 +18,8 @@ import (
 
 // BenchmarkArchive archives blocks of 20,000 alarms, or of 200 beats of 100 polls:
 // decoded from their bytes, planned, gated, inserted with views, durable. Beside it a
-// bare loop inserts the same columns, ready made. share is one over the other, in the
-// same run: blocks of both take turns.
+// bare loop inserts the same columns, ready made. share is one over the other in the
+// same run, of the median blocks: blocks of both take turns.
 func BenchmarkArchive(b *testing.B) {
 	for _, x := range []struct {
 		name    string
@@ -45,7 +46,8 @@ func benchmarkArchive(b *testing.B, records []*kgo.Record) {
 	if err := h.Assigned(ctx, p, eventlog.Committed{}, func(context.Context, eventlog.Committed) error { return nil }); err != nil {
 		b.Fatal(err)
 	}
-	var ours, theirs time.Duration
+	var ours, theirs []time.Duration
+	d := &reader{topic: topics.Events}
 	for i := range b.N {
 		moved := make([]*kgo.Record, len(records))
 		ready := newBlock(topics.Events)
@@ -53,28 +55,46 @@ func benchmarkArchive(b *testing.B, records []*kgo.Record) {
 			next := *r
 			next.Offset = int64(i*len(records) + j)
 			moved[j] = &next
-			decoded := decode(topics.Events, &next)
+			decoded := d.read(&next)
 			ready.take(&next, decoded, 0, decoded.units-1)
 		}
-		began := time.Now()
-		done, err := h.Consume(ctx, p, moved)
-		ours += time.Since(began)
-		if err != nil || done.Offset != int64((i+1)*len(records)) {
-			b.Fatalf("%v, safe is %d", err, done.Offset)
-		}
-		began = time.Now()
-		for _, t := range ready.order {
-			if err := bare.Insert(ctx, t.name(), fmt.Sprint(i), t.columns()); err != nil {
-				b.Fatal(err)
+		archive := func() {
+			began := time.Now()
+			done, err := h.Consume(ctx, p, moved)
+			ours = append(ours, time.Since(began))
+			if err != nil || done.Offset != int64((i+1)*len(records)) {
+				b.Fatalf("%v, safe is %d", err, done.Offset)
 			}
 		}
-		theirs += time.Since(began)
+		insert := func() {
+			began := time.Now()
+			for _, t := range ready.order {
+				if err := bare.Insert(ctx, t.name(), fmt.Sprint(i), t.columns()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			theirs = append(theirs, time.Since(began))
+		}
+		// Who comes second finds ClickHouse awake: each does so every other time.
+		if i%2 == 0 {
+			archive()
+			insert()
+		} else {
+			insert()
+			archive()
+		}
+		ready.free()
 	}
-	rows := float64(b.N) * defaultUnits
-	b.ReportMetric(rows/ours.Seconds(), "rows/s")
-	b.ReportMetric(rows/theirs.Seconds(), "bare-rows/s")
-	b.ReportMetric(100*theirs.Seconds()/ours.Seconds(), "%share")
+	mine, bares := median(ours), median(theirs)
+	b.ReportMetric(defaultUnits/mine.Seconds(), "rows/s")
+	b.ReportMetric(defaultUnits/bares.Seconds(), "bare-rows/s")
+	b.ReportMetric(100*bares.Seconds()/mine.Seconds(), "%share")
 	b.ReportMetric(0, "ns/op")
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
 }
 
 func alarms(b *testing.B, n int) []*kgo.Record {

@@ -13,6 +13,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/schemas/wire"
 )
 
 // decoderVersion counts the changes of what a record becomes in rows. It stands
@@ -56,6 +57,15 @@ func rowsOf[T table](b *block, make func() T) T {
 	return fresh
 }
 
+// free gives back what the block's rows lay in: nobody may look at them any more.
+func (b *block) free() {
+	for _, t := range b.order {
+		if x, ok := t.(interface{ free() }); ok {
+			x.free()
+		}
+	}
+}
+
 // record is a decoded record: how many units it has, and how they become rows.
 type record struct {
 	units uint32
@@ -85,16 +95,23 @@ func (b *block) take(r *kgo.Record, decoded record, from, to uint32) {
 	decoded.add(b, from, to)
 }
 
-// decode never fails: what cannot be read becomes a row of its own that says why.
-func decode(topic string, r *kgo.Record) record {
-	decoded, err := decodeValue(topic, r)
+// reader decodes the records of a topic. What it read of one it writes over with the
+// next: a record is taken into blocks before.
+type reader struct {
+	topic   string
+	decoder wire.Decoder
+}
+
+// read never fails: what cannot be decoded becomes a row of its own that says why.
+func (d *reader) read(r *kgo.Record) record {
+	decoded, err := d.value(r)
 	if err == nil {
 		return decoded
 	}
 	return record{units: 1, bad: true, add: func(b *block, _, _ uint32) {
 		sum := sha256.Sum256(r.Value)
 		rowsOf(b, func() *undecodableRows { return &undecodableRows{} }).
-			add(placeOf(r, 0), topic, err.Error(), len(r.Value), hex.EncodeToString(sum[:]), r.Timestamp.UnixMilli())
+			add(placeOf(r, 0), d.topic, err.Error(), len(r.Value), hex.EncodeToString(sum[:]), r.Timestamp.UnixMilli())
 	}}
 }
 
@@ -107,22 +124,22 @@ func single(add func(b *block)) record {
 
 var errTombstone = errors.New("a record without a value, which this topic never has")
 
-func decodeValue(topic string, r *kgo.Record) (record, error) {
-	if r.Value == nil && topic != topics.SiteStates && topic != topics.Incidents {
+func (d *reader) value(r *kgo.Record) (record, error) {
+	if r.Value == nil && d.topic != topics.SiteStates && d.topic != topics.Incidents {
 		return record{}, errTombstone
 	}
 	at, stamp := placeOf(r, 0), r.Timestamp.UnixMilli()
-	switch topic {
+	switch d.topic {
 	case topics.Events:
-		return decodeLogRecord(r)
+		return d.logRecord(r)
 	case topics.SiteStates:
 		s, err := stateOf(r)
 		return single(func(b *block) {
 			rowsOf(b, func() *siteStateRows { return &siteStateRows{} }).add(at, s, r.Value == nil, stamp)
 		}), err
 	case topics.Detections:
-		d := &vigiev1.Detection{}
-		return single(func(b *block) { rowsOf(b, func() *detectionRows { return &detectionRows{} }).add(at, d) }), unmarshal(r, d)
+		x := &vigiev1.Detection{}
+		return single(func(b *block) { rowsOf(b, func() *detectionRows { return &detectionRows{} }).add(at, x) }), unmarshal(r, x)
 	case topics.Incidents:
 		i, err := incidentOf(r)
 		return single(func(b *block) {
@@ -135,15 +152,19 @@ func decodeValue(topic string, r *kgo.Record) (record, error) {
 		x := &vigiev1.Rejected{}
 		return single(func(b *block) { rowsOf(b, func() *rejectedRows { return &rejectedRows{} }).add(at, x) }), unmarshal(r, x)
 	default:
-		return record{}, fmt.Errorf("the archiver has no table for topic %s", topic)
+		return record{}, fmt.Errorf("the archiver has no table for topic %s", d.topic)
 	}
 }
 
 func unmarshal(r *kgo.Record, m proto.Message) error {
 	if err := proto.Unmarshal(r.Value, m); err != nil {
-		return fmt.Errorf("the value is no %s: %w", m.ProtoReflect().Descriptor().Name(), err)
+		return notA(m, err)
 	}
 	return nil
+}
+
+func notA(m proto.Message, err error) error {
+	return fmt.Errorf("the value is no %s: %w", m.ProtoReflect().Descriptor().Name(), err)
 }
 
 // stateOf reads a site's state; a tombstone's key names the site.
@@ -174,21 +195,23 @@ func incidentOf(r *kgo.Record) (*vigiev1.Incident, error) {
 	return x, nil
 }
 
-func decodeLogRecord(r *kgo.Record) (record, error) {
-	l := &vigiev1.LogRecord{}
-	if err := unmarshal(r, l); err != nil {
-		return record{}, err
+func (d *reader) logRecord(r *kgo.Record) (record, error) {
+	l, err := d.decoder.Decode(r.Value)
+	if err != nil {
+		return record{}, notA(l, err)
 	}
 	if l.GetVersion() > envelopeVersion {
 		return record{}, fmt.Errorf("the envelope has version %d, newer than the %d that this program knows: upgrade it and rebuild the warehouse", l.GetVersion(), envelopeVersion)
 	}
 	at, stamp := placeOf(r, 0), r.Timestamp.UnixMilli()
 	events := func(add func(rows *eventRows)) record {
-		return single(func(b *block) { add(rowsOf(b, func() *eventRows { return &eventRows{} })) })
+		return single(func(b *block) { add(rowsOf(b, newEventRows)) })
 	}
 	switch x := l.GetRecord().(type) {
 	case *vigiev1.LogRecord_Event:
-		return events(func(rows *eventRows) { rows.add(at, x.Event, stamp) }), nil
+		return record{units: 1, add: func(b *block, _, _ uint32) {
+			rowsOf(b, newEventRows).add(at, x.Event, stamp)
+		}}, nil
 	case *vigiev1.LogRecord_Beat:
 		return decodeBeat(r, x.Beat)
 	case *vigiev1.LogRecord_Policy:
@@ -225,7 +248,7 @@ func decodeBeat(r *kgo.Record, beat *vigiev1.Beat) (record, error) {
 		if n == 0 {
 			return
 		}
-		rows := rowsOf(b, func() *heartbeatRows { return &heartbeatRows{} })
+		rows := rowsOf(b, newHeartbeatRows)
 		received := beat.GetBaseMs()
 		for i := range uint32(n) {
 			received += beat.GetReceivedDeltaMs()[i]

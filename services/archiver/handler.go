@@ -48,6 +48,7 @@ type part struct {
 	// recover is the plan of whoever had the partition before; nil when none.
 	recover *plan
 	block   *block
+	reader  *reader
 	// planned says that block's plan is committed, closing that the block takes
 	// no more units until it is archived.
 	planned, closing bool
@@ -79,7 +80,7 @@ func (h *handler) Assigned(ctx context.Context, p eventlog.Partition, at eventlo
 		h.metrics.resent.WithLabelValues(x.topic).Inc()
 		h.deps.Log.Info("a planned block is sent again", "topic", p.Topic, "partition", p.Number, "token", n.plan.token())
 	}
-	x.block = newBlock(x.topic)
+	x.block, x.reader = newBlock(x.topic), &reader{topic: x.topic}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.parts[p] = x
@@ -152,7 +153,7 @@ func (h *handler) take(ctx context.Context, x *part, r *kgo.Record) error {
 			return err
 		}
 	}
-	decoded := decode(x.topic, r)
+	decoded := x.reader.read(r)
 	from := uint32(0)
 	if r.Offset == x.next.offset {
 		from = x.next.index
@@ -241,6 +242,7 @@ func (h *handler) archive(ctx context.Context, x *part) error {
 	}
 	x.block = newBlock(x.topic)
 	h.count(x, b)
+	b.free()
 	return nil
 }
 

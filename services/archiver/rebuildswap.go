@@ -236,13 +236,13 @@ func (r *rebuild) underWay(ctx context.Context, p *PartitionReport) error {
 // insertPlanned cuts the block out of the log and inserts it; maybe is for a block
 // of which only those tables get their rows that have them in the old database.
 func (r *rebuild) insertPlanned(ctx context.Context, p *PartitionReport, planned plan, token string, maybe bool) error {
-	b := newBlock(p.Topic)
+	b, d := newBlock(p.Topic), &reader{topic: p.Topic}
 	opts := append(r.Kafka.ReaderOpts(r.Log), kgo.KeepControlRecords())
 	err := eventlog.ReadRange(ctx, opts, r.Kafka.Topic(p.Topic), p.Partition, planned.first.offset, planned.last.offset+1, func(rec *kgo.Record) error {
 		if rec.Attrs.IsControl() {
 			return nil
 		}
-		decoded := decode(p.Topic, rec)
+		decoded := d.read(rec)
 		from, to := uint32(0), decoded.units-1
 		if rec.Offset == planned.first.offset {
 			from = planned.first.index

@@ -38,6 +38,10 @@ func (p *places) add(at place) {
 	p.index = append(p.index, at.index)
 }
 
+func (p *places) emptied() places {
+	return places{p.partition[:0], p.offset[:0], p.index[:0]}
+}
+
 func (p *places) rows() int { return len(p.offset) }
 
 func (p *places) columns() []warehouse.Column {
@@ -61,6 +65,10 @@ func (s *subjects) add(at place, event []byte, site uint64, receivedMS int64) {
 	s.event = append(s.event, id(event))
 	s.site = append(s.site, site)
 	s.received = append(s.received, ms(receivedMS))
+}
+
+func (s *subjects) emptied() subjects {
+	return subjects{s.places.emptied(), s.event[:0], s.site[:0], s.received[:0]}
 }
 
 func (s *subjects) columns() []warehouse.Column {
@@ -98,11 +106,10 @@ func truth(name string, values []bool) warehouse.Column {
 
 // id shows the 16 bytes of an id as a UUID; another length gives the zero UUID.
 func id(b []byte) uuid.UUID {
-	u, err := uuid.FromBytes(b)
-	if err != nil {
+	if len(b) != len(uuid.UUID{}) {
 		return uuid.Nil
 	}
-	return u
+	return uuid.UUID(b)
 }
 
 func uuids(list [][]byte) []uuid.UUID {
@@ -131,17 +138,17 @@ type enumKey struct {
 // enum is the name of a value without its type's prefix: "hold_up"; "" for the
 // unspecified one, the number for one that this program does not know.
 func enum(v protoreflect.Enum) string {
-	d := v.Descriptor()
-	value := d.Values().ByNumber(v.Number())
-	if value == nil {
-		return strconv.Itoa(int(v.Number()))
-	}
 	if v.Number() == 0 {
 		return ""
 	}
+	d := v.Descriptor()
 	key := enumKey{d, v.Number()}
 	if name, ok := enumNames.Load(key); ok {
 		return name.(string)
+	}
+	value := d.Values().ByNumber(v.Number())
+	if value == nil {
+		return strconv.Itoa(int(v.Number()))
 	}
 	zero := string(d.Values().ByNumber(0).Name())
 	name := strings.ToLower(strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(zero, "UNSPECIFIED")))

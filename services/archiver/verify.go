@@ -338,14 +338,14 @@ func differing(p *PartitionReport, want, have map[bucketKey]tally) (out [][2]int
 // read hands [from, to) of the log to f in chunks, decoded; each chunk stands for
 // all offsets from first to next, next excluded.
 func (v *verifier) read(ctx context.Context, p *PartitionReport, from, to int64, f func(b *block, first, next int64) error) error {
-	b, first := newBlock(p.Topic), from
+	b, first, d := newBlock(p.Topic), from, &reader{topic: p.Topic}
 	// Markers of transactions move the position past a hole at the end.
 	opts := append(v.Kafka.ReaderOpts(v.Log), kgo.KeepControlRecords())
 	err := eventlog.ReadRange(ctx, opts, v.Kafka.Topic(p.Topic), p.Partition, from, to, func(r *kgo.Record) error {
 		if r.Attrs.IsControl() {
 			return nil
 		}
-		decoded := decode(p.Topic, r)
+		decoded := d.read(r)
 		b.take(r, decoded, 0, decoded.units-1)
 		if b.units < chunkUnits && b.bytes < chunkBytes {
 			return nil

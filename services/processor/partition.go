@@ -11,6 +11,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/schemas/wire"
 	"github.com/open-vigie/vigie/services/chain"
 )
 
@@ -41,7 +42,7 @@ type partition struct {
 	// in is the record being folded, fire hands a timer to the fold.
 	in      *kgo.Record
 	fire    func(Timer) bool
-	decoder decoder
+	decoder wire.Decoder
 	// restoring is there while a state is being read.
 	restoring *restoring
 	saved     saved
@@ -87,7 +88,7 @@ func (p *partition) apply(r *kgo.Record) (err error) {
 	if p.stop != nil && r.Offset >= p.stop.offset {
 		return p.stop
 	}
-	log, undecodable := p.decoder.decode(r.Value)
+	log, undecodable := p.decoder.Decode(r.Value)
 	if undecodable == nil && log.Version > p.reads {
 		return newerEnvelope(r, log.Version, p.reads)
 	}

@@ -22,13 +22,20 @@ import (
 type Args struct {
 	From, To       time.Time
 	Bucket, Window time.Duration
-	Limit          int
+	// Limit is limit, or per_operator.
+	Limit    int
+	Site     uint64
+	Operator string
 }
 
 // parse reads parameters in their text form.
 func parse(args map[string]string) (Args, error) {
 	var a Args
 	for name, text := range args {
+		if name == "operator" {
+			a.Operator = text
+			continue
+		}
 		v, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return a, fmt.Errorf("parameter %s: %w", name, err)
@@ -42,7 +49,9 @@ func parse(args map[string]string) (Args, error) {
 			a.Bucket = time.Duration(v) * time.Millisecond
 		case "window_ms":
 			a.Window = time.Duration(v) * time.Millisecond
-		case "limit":
+		case "site":
+			a.Site = uint64(v)
+		case "limit", "per_operator":
 			a.Limit = int(v)
 		default:
 			return a, fmt.Errorf("no query has a parameter %q", name)
@@ -92,6 +101,13 @@ func Answer(h *seed.History, name string, args map[string]string) (any, error) {
 		return OpenDetectionsByKind(h, a), nil
 	case "pipeline_flow":
 		return PipelineFlow(h, a), nil
+	case "sites_in_service":
+		return SitesInService(h, a), nil
+	case "path_availability":
+		return PathAvailability(h, a), nil
+	}
+	if rows, ok := people(h, name, a); ok {
+		return rows, nil
 	}
 	return closures(h, name, a)
 }

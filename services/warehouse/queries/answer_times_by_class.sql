@@ -18,9 +18,12 @@ SELECT toString(class) AS class, count() AS incidents,
     maxIf(toInt64(claimed_at - opened_at), claimed_at > 0) AS max_ms
 FROM
 (
-    SELECT class, toUnixTimestamp64Milli(opened_at) AS opened_at, toUnixTimestamp64Milli(claimed_at) AS claimed_at, toUnixTimestamp64Milli(missed_at) AS missed_at
-    FROM {db}.incidents_current
+    SELECT argMax(class, kafka_offset) AS class, argMax(deleted, kafka_offset) AS forgotten, toUnixTimestamp64Milli(argMax(opened_at, kafka_offset)) AS opened_at,
+        toUnixTimestamp64Milli(argMax(claimed_at, kafka_offset)) AS claimed_at, toUnixTimestamp64Milli(argMax(missed_at, kafka_offset)) AS missed_at
+    FROM {db}.incidents
+    WHERE {received_from}
+    GROUP BY incident
 )
-WHERE opened_at >= {from:Int64} AND opened_at < {to:Int64}
+WHERE NOT forgotten AND opened_at >= {from:Int64} AND opened_at < {to:Int64}
 GROUP BY class
 ORDER BY class

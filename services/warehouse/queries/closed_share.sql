@@ -19,11 +19,10 @@ WITH
 changes AS
 (
     SELECT {to:Int64} - greatest(toUnixTimestamp64Milli(received_at), {from:Int64}) AS left_ms,
-        toInt64({is_closed_site}) AS closed, toInt64(NOT deleted) AS living,
+        toInt64({is_closed_code}) AS closed, toInt64(code != 4) AS living,
         lagInFrame(closed, 1, 0) OVER history AS closed_before,
         lagInFrame(living, 1, 0) OVER history AS living_before
-    FROM {db}.site_states
-    WHERE received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+    FROM {closures}
     WINDOW history AS (PARTITION BY site ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 sites AS

@@ -8,10 +8,9 @@
 WITH
 states AS
 (
-    SELECT {bucket_of_change} AS bucket, if(deleted, 'none', toString(closure)) AS became,
+    SELECT {bucket_of_change} AS bucket, ['none', 'detected', 'declared', 'end_to_confirm', 'none'][code + 1] AS became,
         lagInFrame(became, 1, 'none') OVER (PARTITION BY site ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS was
-    FROM {db}.site_states
-    WHERE received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+    FROM {closures}
 ),
 changes AS
 (

@@ -13,22 +13,22 @@
 WITH
 outages AS
 (
-    SELECT site, greatest(opened, {from:Int64}) AS began, if(closed = 0, {to:Int64}, least(closed, {to:Int64})) AS ended
+    SELECT of_site AS site, greatest(opened, {from:Int64}) AS began, if(closed = 0, {to:Int64}, least(closed, {to:Int64})) AS ended
     FROM
     (
-        SELECT event_id, any(site) AS site, toUnixTimestamp64Milli(max(opened_at)) AS opened, toUnixTimestamp64Milli(max(closed_at)) AS closed
+        SELECT event_id, any(site) AS of_site, toUnixTimestamp64Milli(max(opened_at)) AS opened, toUnixTimestamp64Milli(max(closed_at)) AS closed
         FROM {db}.detections
-        WHERE kind = 'communication_lost' AND received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+        WHERE kind = 'communication_lost' AND {received_before}
+            AND (site, kind, event_id) IN (SELECT site, kind, event_id FROM {db}.detection_days WHERE kind = 'communication_lost' AND (last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')))
         GROUP BY event_id
     )
     WHERE ended > began
 ),
 changes AS
 (
-    SELECT {to:Int64} - greatest(toUnixTimestamp64Milli(received_at), {from:Int64}) AS left_ms, toInt64(NOT deleted) AS living,
+    SELECT {to:Int64} - greatest(toUnixTimestamp64Milli(received_at), {from:Int64}) AS left_ms, toInt64(code != 4) AS living,
         lagInFrame(living, 1, 0) OVER history AS living_before
-    FROM {db}.site_states
-    WHERE received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+    FROM {closures}
     WINDOW history AS (PARTITION BY site ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 lost AS (SELECT count() AS n, uniqExact(site) AS sites_lost, sum(ended - began) AS sum_ms, max(ended - began) AS max_ms FROM outages),

@@ -40,6 +40,9 @@ func loaded(t *testing.T, h *seed.History) *warehouse.DB {
 				*at = seed.Never
 			}
 		}
+		if x.ReceivedAt.IsZero() {
+			x.ReceivedAt = x.OpenedAt
+		}
 	}
 	if err := h.Load(context.Background(), db); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import "strings"
 // Param is a parameter of a query.
 type Param struct {
 	Name string
-	// Type is ClickHouse's: Int64, UInt32.
+	// Type is ClickHouse's: Int64, UInt32, UInt64, String.
 	Type string
 	Unit string
 	Doc  string

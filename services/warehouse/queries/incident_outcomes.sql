@@ -6,14 +6,6 @@
 -- column outcome - outcome that the operator gave
 -- column incidents count incidents closed
 SELECT toString(last_class) AS class, toString(last_outcome) AS outcome, count() AS incidents
-FROM
-(
-    SELECT incident, argMax(class, kafka_offset) AS last_class, argMax(outcome, kafka_offset) AS last_outcome,
-        toUnixTimestamp64Milli(max(closed_at)) AS closed
-    FROM {db}.incidents
-    WHERE NOT deleted
-    GROUP BY incident
-    HAVING closed >= {from:Int64} AND closed < {to:Int64} AND closed > 0
-)
+FROM {closed_in_range}
 GROUP BY last_class, last_outcome
 ORDER BY class, outcome

@@ -13,7 +13,7 @@ seen AS
 (
     SELECT arrayJoin([('opened', toUnixTimestamp64Milli(max(opened_at))), ('claimed', toUnixTimestamp64Milli(max(claimed_at))), ('closed', toUnixTimestamp64Milli(max(closed_at)))]) AS step
     FROM {db}.incidents
-    WHERE NOT deleted
+    WHERE NOT deleted AND {received_from}
     GROUP BY incident
 ),
 changes AS
@@ -21,7 +21,7 @@ changes AS
     SELECT {bucket_of_change} AS bucket, toInt64({is_waiting}) AS waits,
         waits - lagInFrame(waits, 1, 0) OVER (PARTITION BY incident ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS change
     FROM {db}.incidents
-    WHERE received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+    WHERE {received_before} AND (site, incident) IN (SELECT site, incident FROM {db}.incident_days WHERE last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC'))
 )
 SELECT fromUnixTimestamp64Milli(bucket * {bucket_ms:Int64}, 'UTC') AS time,
     countIf(what = 'opened') AS opened, countIf(what = 'claimed') AS claimed, countIf(what = 'closed') AS closed,

@@ -21,7 +21,7 @@ FROM
     (
         SELECT *
         FROM {db}.incidents
-        WHERE received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+        WHERE {incidents_open_then}
         ORDER BY incident, kafka_offset DESC
         LIMIT 1 BY incident
     )

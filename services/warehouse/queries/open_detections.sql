@@ -8,6 +8,13 @@
 -- column zone - zone that it is about
 -- column incident - incident that it belongs to
 SELECT toString(event_id) AS detection, site, toString(kind) AS kind, opened_at, evidence_count, path, toString(zone) AS zone, incident
-FROM {db}.detections_current
+FROM
+(
+    SELECT *
+    FROM {db}.detections
+    WHERE (site, kind, event_id) IN (SELECT site, kind, event_id FROM {db}.detection_days WHERE last % 2 = 0)
+    ORDER BY event_id, kafka_offset DESC
+    LIMIT 1 BY event_id
+)
 WHERE status != 'closed'
 ORDER BY opened_at, detection

@@ -9,7 +9,7 @@ FROM
     SELECT event_id, argMax(kind, kafka_offset) AS last_kind, argMax(status, kafka_offset) AS last_status,
         toUnixTimestamp64Milli(argMax(opened_at, kafka_offset)) AS opened
     FROM {db}.detections
-    WHERE received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+    WHERE {detections_open_then}
     GROUP BY event_id
 )
 WHERE last_status != 'closed'

@@ -48,7 +48,7 @@ func (q Query) SQL(database string) string {
 }
 
 // partsDepth is how deep parts stand in parts.
-const partsDepth = 3
+const partsDepth = 4
 
 // withParts puts the text of parts/name.sql in the place of each {name}.
 func withParts(text string) string {

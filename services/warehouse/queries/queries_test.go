@@ -141,7 +141,7 @@ func TestPipelineCounts(t *testing.T) {
 	insert(t, db, "rejected", at)
 	insert(t, db, "undecodable", at)
 	insert(t, db, "detections", at, col("status", "LowCardinality(String)", []string{"opened", "closed", "opened", "opened", "opened"}))
-	insert(t, db, "incidents", col("opened_at", typeTime, stamps), col("incident", "String", []string{"a", "a", "b", "c", "d"}))
+	insert(t, db, "incidents", col("opened_at", typeTime, stamps), at, col("incident", "String", []string{"a", "a", "b", "c", "d"}))
 	same(t, ask(t, db, queries.PipelineCounts(from, to)), []queries.PipelineCount{{
 		Events: uint64(len(inside)), Detections: 1, Incidents: 1, Rejected: 2, Undecodable: 2, NewestBeat: recent.Add(time.Second),
 	}})
@@ -209,6 +209,7 @@ func TestAnswerTimesByClass(t *testing.T) {
 		col("kafka_offset", "UInt64", append(slices.Repeat([]uint64{1}, len(all)), slices.Repeat([]uint64{2}, len(all))...)),
 		col("class", "LowCardinality(String)", append(each(all, func(x incident) string { return x.class }), each(all, func(x incident) string { return x.class })...)),
 		col("opened_at", typeTime, append(each(all, func(x incident) time.Time { return x.opened }), each(all, func(x incident) time.Time { return x.opened })...)),
+		col("received_at", typeTime, append(each(all, func(x incident) time.Time { return x.opened }), each(all, func(x incident) time.Time { return x.opened.Add(time.Minute) })...)),
 		col("claimed_at", typeTime, append(slices.Repeat([]time.Time{zero}, len(all)), each(all, func(x incident) time.Time { return x.claimed })...)),
 		col("missed_at", typeTime, append(slices.Repeat([]time.Time{zero}, len(all)), each(all, func(x incident) time.Time { return x.missed })...)))
 	var want []queries.AnswerTimes

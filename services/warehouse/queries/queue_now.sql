@@ -13,7 +13,7 @@ FROM
         argMax(toUnixTimestamp64Milli(missed_at), kafka_offset) AS missed_ms,
         argMax({is_waiting}, kafka_offset) AS is_waiting
     FROM {db}.incidents
-    WHERE received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+    WHERE {incidents_open_then}
     GROUP BY incident
 )
 WHERE is_waiting

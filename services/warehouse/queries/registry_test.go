@@ -1,6 +1,7 @@
 package queries_test
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 	"regexp"
@@ -64,6 +65,21 @@ var registry = map[string]func(expect.Args) typed{
 	"sites_closed_around_the_clock": func(a expect.Args) typed {
 		return wrap(queries.SitesClosedAroundTheClock(a.To))
 	},
+	"incident_steps":    func(a expect.Args) typed { return wrap(queries.IncidentSteps(a.From, a.To)) },
+	"false_alarms":      func(a expect.Args) typed { return wrap(queries.FalseAlarms(a.From, a.To)) },
+	"operator_load":     func(a expect.Args) typed { return wrap(queries.OperatorLoad(a.From, a.To)) },
+	"alarm_floods":      func(a expect.Args) typed { return wrap(queries.AlarmFloods(a.From, a.To, uint32(1+a.Limit%5))) },
+	"path_availability": func(a expect.Args) typed { return wrap(queries.PathAvailability(a.From, a.To)) },
+	"staffing":          func(a expect.Args) typed { return wrap(queries.Staffing(a.From, a.To, a.Bucket)) },
+	"sites_in_service":  func(a expect.Args) typed { return wrap(queries.SitesInService(a.To)) },
+	"site_audit": func(a expect.Args) typed {
+		return wrap(queries.SiteAudit(cmp.Or(a.Site, 1), a.From, a.To, uint32(a.Limit)))
+	},
+	"operator_audit": func(a expect.Args) typed {
+		return wrap(queries.OperatorAudit(cmp.Or(a.Operator, "nobody"), a.From, a.To, uint32(a.Limit)))
+	},
+	"onboarding":          func(a expect.Args) typed { return wrap(queries.Onboarding(a.From, a.To)) },
+	"detection_delay":     func(a expect.Args) typed { return wrap(queries.DetectionDelay(a.From, a.To)) },
 	"sites_not_protected": func(a expect.Args) typed { return wrap(queries.SitesNotProtected(a.To)) },
 }
 

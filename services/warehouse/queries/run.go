@@ -134,9 +134,25 @@ func (q Query) Check(args map[string]string) error {
 // latest bounds instants and durations: 2100-01-01, as the archiver does.
 const latest = 4_102_444_800_000
 
+// longest is the longest text that a parameter may have, bytes; sites is the bound of
+// their numbers, those of undeclared ones included.
+const (
+	longest = 200
+	sites   = 1 << 53
+)
+
+// parse is the number that a parameter says; 0 for one of type String.
 func (p Param) parse(text string) (int64, error) {
+	if p.Type == "String" {
+		if text == "" || len(text) > longest {
+			return 0, fmt.Errorf("a text of 1 to %d bytes is expected", longest)
+		}
+		return 0, nil
+	}
 	least, most := int64(1), int64(latest)
 	switch {
+	case p.Type == "UInt64":
+		least, most = 0, sites
 	case p.Unit == UnitTime:
 		least = 0
 	case p.Type == "UInt32":

@@ -6,7 +6,7 @@
         toUnixTimestamp64Milli(max(closed_at)) AS closed,
         if(claimed > 0 AND acted > 0, greatest(claimed, acted), closed) AS answered_ms
     FROM {db}.incidents
-    WHERE NOT deleted
+    WHERE NOT deleted AND {received_from}
     GROUP BY incident
     HAVING NOT max(on_test) AND NOT max(auto_closed)
         AND opened >= {from:Int64} AND opened < {to:Int64} AND second_ms > 0 AND (answered_ms > 0 OR second_ms <= {to:Int64})

@@ -1,4 +1,5 @@
-package processor
+// Package wire reads records of the log by hand: for programs that read all of it.
+package wire
 
 import (
 	"google.golang.org/protobuf/encoding/protowire"
@@ -7,15 +8,16 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
-// decoder reads records of the log into messages that it uses again for the next
+// Decoder reads records of the log into messages that it uses again for the next
 // record: what panels say and beats, most of every log, cost no allocation. It
 // reads only what a writer of today writes, each field once and in order of their
 // numbers. Whatever is unusual (another body, an unknown field, another order,
 // bytes cut off) is left to package proto, so that both always agree on what a
 // record is: TestBothDecodersAgree.
 //
-// Bytes are those of the record's value itself, strings are kept and shared.
-type decoder struct {
+// Bytes are those of the record's value itself, strings are kept and shared. The zero
+// value is ready; it serves one goroutine.
+type Decoder struct {
 	log     vigiev1.LogRecord
 	strings interned
 
@@ -36,9 +38,9 @@ type decoder struct {
 	received []int64
 }
 
-// decode reads one record. What it returns is good until the next call; nil is
+// Decode reads one record. What it returns is good until the next call; nil is
 // never returned without an error, which is that of package proto.
-func (d *decoder) decode(value []byte) (*vigiev1.LogRecord, error) {
+func (d *Decoder) Decode(value []byte) (*vigiev1.LogRecord, error) {
 	c := cursor{rest: value}
 	if d.record(&c); c.odd {
 		return &d.log, proto.Unmarshal(value, &d.log)
@@ -48,7 +50,7 @@ func (d *decoder) decode(value []byte) (*vigiev1.LogRecord, error) {
 
 // record reads the envelope: its version comes first or last, as the writer's
 // library likes it, and what it holds once.
-func (d *decoder) record(c *cursor) {
+func (d *Decoder) record(c *cursor) {
 	d.log.Reset()
 	version := false
 	for c.next() {
@@ -68,7 +70,7 @@ func (d *decoder) record(c *cursor) {
 	}
 }
 
-func (d *decoder) readEvent(outer *cursor) {
+func (d *Decoder) readEvent(outer *cursor) {
 	in := outer.inner()
 	c := &in
 	e := &d.event
@@ -107,7 +109,7 @@ func (d *decoder) readEvent(outer *cursor) {
 }
 
 // readSource knows panels alone.
-func (d *decoder) readSource(outer *cursor) {
+func (d *Decoder) readSource(outer *cursor) {
 	in := outer.inner()
 	c := &in
 	d.source.Reset()
@@ -122,7 +124,7 @@ func (d *decoder) readSource(outer *cursor) {
 	outer.odd = outer.odd || c.odd
 }
 
-func (d *decoder) readPanel(outer *cursor) {
+func (d *Decoder) readPanel(outer *cursor) {
 	in := outer.inner()
 	c := &in
 	p := &d.panel
@@ -164,7 +166,7 @@ func (d *decoder) readPanel(outer *cursor) {
 	outer.odd = outer.odd || c.odd
 }
 
-func (d *decoder) readSealed(c *cursor, s *vigiev1.Sealed) {
+func (d *Decoder) readSealed(c *cursor, s *vigiev1.Sealed) {
 	s.Reset()
 	in := c.inner()
 	for in.next() {
@@ -182,7 +184,7 @@ func (d *decoder) readSealed(c *cursor, s *vigiev1.Sealed) {
 	c.odd = c.odd || in.odd
 }
 
-func (d *decoder) readSignal(c *cursor) *vigiev1.Signal {
+func (d *Decoder) readSignal(c *cursor) *vigiev1.Signal {
 	s := &d.signal
 	s.Reset()
 	in := c.inner()
@@ -211,7 +213,7 @@ func (d *decoder) readSignal(c *cursor) *vigiev1.Signal {
 	return s
 }
 
-func (d *decoder) readBeat(outer *cursor) {
+func (d *Decoder) readBeat(outer *cursor) {
 	in := outer.inner()
 	c := &in
 	b := &d.beat
@@ -253,7 +255,7 @@ func (d *decoder) readBeat(outer *cursor) {
 	outer.odd = outer.odd || c.odd
 }
 
-func (d *decoder) readSites(c *cursor) []uint64 {
+func (d *Decoder) readSites(c *cursor) []uint64 {
 	in, to := c.inner(), d.sites[:0]
 	for len(in.rest) > 0 {
 		to = append(to, in.varint())
@@ -262,7 +264,7 @@ func (d *decoder) readSites(c *cursor) []uint64 {
 	return to
 }
 
-func (d *decoder) readPaths(c *cursor) []uint32 {
+func (d *Decoder) readPaths(c *cursor) []uint32 {
 	in, to := c.inner(), d.paths[:0]
 	for len(in.rest) > 0 {
 		to = append(to, uint32(in.varint()))
@@ -271,7 +273,7 @@ func (d *decoder) readPaths(c *cursor) []uint32 {
 	return to
 }
 
-func (d *decoder) readReceived(c *cursor) []int64 {
+func (d *Decoder) readReceived(c *cursor) []int64 {
 	in, to := c.inner(), d.received[:0]
 	for len(in.rest) > 0 {
 		to = append(to, protowire.DecodeZigZag(in.varint()))
@@ -281,7 +283,7 @@ func (d *decoder) readReceived(c *cursor) []int64 {
 }
 
 // readFacts adds one listener, in a message used before where there is one.
-func (d *decoder) readFacts(c *cursor) {
+func (d *Decoder) readFacts(c *cursor) {
 	n := len(d.facts)
 	if n < cap(d.facts) {
 		d.facts = d.facts[:n+1]
@@ -309,7 +311,7 @@ func (d *decoder) readFacts(c *cursor) {
 	c.odd = c.odd || in.odd
 }
 
-func (d *decoder) str(c *cursor) string {
+func (d *Decoder) str(c *cursor) string {
 	s, ok := d.strings.of(c.bytes())
 	c.odd = c.odd || !ok
 	return s

@@ -1,4 +1,4 @@
-package processor
+package wire
 
 import (
 	"encoding/binary"

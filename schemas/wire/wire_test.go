@@ -1,4 +1,4 @@
-package processor
+package wire
 
 import (
 	"math/rand/v2"
@@ -17,10 +17,10 @@ import (
 )
 
 // agree fails when the decoder and package proto do not say the same of a value.
-func agree(t interface{ Fatalf(string, ...any) }, d *decoder, value []byte) {
+func agree(t interface{ Fatalf(string, ...any) }, d *Decoder, value []byte) {
 	want := &vigiev1.LogRecord{}
 	wantErr := proto.Unmarshal(value, want)
-	got, err := d.decode(value)
+	got, err := d.Decode(value)
 	if (err == nil) != (wantErr == nil) {
 		t.Fatalf("%x: the decoder says %v, package proto %v", value, err, wantErr)
 	}
@@ -30,7 +30,7 @@ func agree(t interface{ Fatalf(string, ...any) }, d *decoder, value []byte) {
 }
 
 // fast says whether the decoder reads a value itself.
-func fast(d *decoder, value []byte) bool {
+func fast(d *Decoder, value []byte) bool {
 	c := cursor{rest: value}
 	d.record(&c)
 	return !c.odd
@@ -39,11 +39,11 @@ func fast(d *decoder, value []byte) bool {
 // One decoder reads everything one after the other, so that what a record leaves
 // behind would show in the next.
 func TestBothDecodersAgreeOnTheGoldenRecords(t *testing.T) {
-	files, err := filepath.Glob("../../schemas/golden/*.bin")
+	files, err := filepath.Glob("../golden/*.bin")
 	if err != nil || len(files) == 0 {
 		t.Fatal(len(files), err)
 	}
-	var d decoder
+	var d Decoder
 	read := map[string]bool{}
 	for range 2 {
 		for _, name := range files {
@@ -72,7 +72,7 @@ func TestBothDecodersAgreeOnTheGoldenRecords(t *testing.T) {
 // Random messages: every field of today's, set or not; then bytes changed, fields
 // doubled, put in another order, and of numbers that nobody knows.
 func TestBothDecodersAgree(t *testing.T) {
-	var d decoder
+	var d Decoder
 	rapid.Check(t, func(t *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 		for range 100 {
@@ -185,7 +185,7 @@ func spoil(value []byte, rng *rand.Rand, depth int) []byte {
 
 // FuzzDecode looks for bytes on which the two differ.
 func FuzzDecode(f *testing.F) {
-	files, err := filepath.Glob("../../schemas/golden/*.bin")
+	files, err := filepath.Glob("../golden/*.bin")
 	if err != nil || len(files) == 0 {
 		f.Fatal(len(files), err)
 	}
@@ -196,19 +196,19 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(value)
 	}
-	var d decoder
+	var d Decoder
 	f.Fuzz(func(t *testing.T, value []byte) { agree(t, &d, value) })
 }
 
 // What panels say and beats cost no allocation once their strings are known.
 func TestDecodingAllocatesNothing(t *testing.T) {
 	for _, kind := range []string{"beat", "heartbeat", "alarm_raised", "armed"} {
-		value, err := os.ReadFile("../../schemas/golden/" + kind + ".v1.bin")
+		value, err := os.ReadFile("../golden/" + kind + ".v1.bin")
 		if err != nil {
 			t.Fatal(err)
 		}
-		var d decoder
-		if n := testing.AllocsPerRun(20, func() { _, _ = d.decode(value) }); n != 0 {
+		var d Decoder
+		if n := testing.AllocsPerRun(20, func() { _, _ = d.Decode(value) }); n != 0 {
 			t.Errorf("%s: %v allocations", kind, n)
 		}
 	}

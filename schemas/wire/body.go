@@ -1,4 +1,4 @@
-package processor
+package wire
 
 import "github.com/open-vigie/vigie/schemas/vigiev1"
 
@@ -38,7 +38,7 @@ type signalBody struct {
 }
 
 // readSignalBody reads such a body; the highest field that it knows is last.
-func (d *decoder) readSignalBody(c *cursor, last uint64) (b signalBody) {
+func (d *Decoder) readSignalBody(c *cursor, last uint64) (b signalBody) {
 	in := c.inner()
 	for in.next() {
 		switch {
@@ -57,7 +57,7 @@ func (d *decoder) readSignalBody(c *cursor, last uint64) (b signalBody) {
 }
 
 // readBody reads the bodies of panels that carry a signal alone, and heartbeats.
-func (d *decoder) readBody(c *cursor) {
+func (d *Decoder) readBody(c *cursor) {
 	b, e := &d.bodies, &d.event
 	switch c.tag {
 	case 100<<3 | sized:
@@ -89,7 +89,7 @@ func (d *decoder) readBody(c *cursor) {
 }
 
 // readBodyWithMore reads the bodies of panels that carry more than a signal.
-func (d *decoder) readBodyWithMore(c *cursor) {
+func (d *Decoder) readBodyWithMore(c *cursor) {
 	b, e := &d.bodies, &d.event
 	switch c.tag {
 	case 103<<3 | sized:
@@ -122,7 +122,7 @@ func (d *decoder) readBodyWithMore(c *cursor) {
 	}
 }
 
-func (d *decoder) readHeartbeat(c *cursor) {
+func (d *Decoder) readHeartbeat(c *cursor) {
 	h := &d.bodies.heartbeat
 	h.Reset()
 	in := c.inner()

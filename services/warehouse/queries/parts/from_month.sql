@@ -1,0 +1,1 @@
+toDateTime64(toStartOfMonth(fromUnixTimestamp64Milli({from:Int64}, 'UTC')), 3, 'UTC')

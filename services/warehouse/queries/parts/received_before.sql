@@ -1,0 +1,1 @@
+received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')

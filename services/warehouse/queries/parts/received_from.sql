@@ -1,0 +1,1 @@
+received_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')
