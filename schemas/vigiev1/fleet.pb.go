@@ -28,7 +28,8 @@ type FleetTick struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Partition uint32                 `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
 	// It counts what happened after since_ms, up to tick_ms; both are multiples of
-	// the tick, 5 s. Unix ms UTC. since_ms is 0 in a partition's first.
+	// the tick, 5 s. Unix ms UTC. since_ms is 0 in a partition's first, and
+	// after tick_ms when the clocks were set back in between.
 	SinceMs int64 `protobuf:"varint,2,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
 	TickMs  int64 `protobuf:"varint,3,opt,name=tick_ms,json=tickMs,proto3" json:"tick_ms,omitempty"`
 	// Groups of which something changed, by kind, then by name.

@@ -137,6 +137,27 @@ func TestAPathThatWasNotDeclaredIsTheCarriersOfTheSite(t *testing.T) {
 	t.Errorf("the carrier has no site: %v", ticksOf(a))
 }
 
+// Two people set the clocks back by an hour: the partition tells on, and says so once,
+// with all levels.
+func TestTicksGoBackWithTheClocks(t *testing.T) {
+	t.Parallel()
+	a := newFleetOf(t, 5, nil)
+	a.at(2*hour).beat("r", testGroup)
+	a.w -= hour
+	for range 3 {
+		a.w += TickMS
+		a.beat("r", testGroup)
+	}
+	all := ticksOf(a)
+	first := all[len(all)-3]
+	if first.GetSinceMs() != axisStart+2*hour || first.GetTickMs() != axisStart+hour+TickMS || !first.GetWhole() || len(first.GetGroups()) == 0 {
+		t.Errorf("the first tick after it is %v", first)
+	}
+	if last := all[len(all)-1]; last.GetSinceMs() != axisStart+hour+2*TickMS || last.GetTickMs() != axisStart+hour+3*TickMS || last.GetWhole() {
+		t.Errorf("the third is %v", last)
+	}
+}
+
 // Alone in its partition a site may be one of many: it waits, and is taken, as it would
 // be on a log of one partition.
 func TestASiteAloneInItsPartitionIsTaken(t *testing.T) {

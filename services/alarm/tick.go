@@ -22,12 +22,17 @@ const (
 )
 
 // tick tells the fleet what was counted, once the watermark has passed the end of
-// a tick. Over an outage of ours the watermark jumps: that is one record.
+// a tick. Over an outage of ours the watermark jumps: that is one record. Where two
+// people set the clocks back it goes back, and the fleet hears of it as a tick that
+// ends before it begins, with all levels in it.
 func (f *Fold) tick(env Env, partition int32) {
 	t := &f.tally
 	tick := env.W() / TickMS * TickMS
-	if tick <= t.ticked {
+	if tick == t.ticked {
 		return
+	}
+	if tick < t.ticked {
+		t.ticks = 0
 	}
 	out := &vigiev1.FleetTick{
 		Partition: uint32(partition), SinceMs: t.ticked, TickMs: tick, Whole: t.ticks == 0,
@@ -58,7 +63,7 @@ func (f *Fold) tellGroups(out *vigiev1.FleetTick) {
 		if g.losses > 0 {
 			g.recent = append(g.recent, tickLosses{out.TickMs, g.losses})
 		}
-		g.recent = slices.DeleteFunc(g.recent, func(l tickLosses) bool { return l.tick <= out.TickMs-recentTicks*TickMS })
+		g.recent = slices.DeleteFunc(g.recent, func(l tickLosses) bool { return l.tick <= out.TickMs-recentTicks*TickMS || l.tick > out.TickMs })
 		if !g.changed && !(out.Whole && g.sites > 0) {
 			continue
 		}

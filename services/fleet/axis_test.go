@@ -118,6 +118,15 @@ func (a *axis) at(to int64) *axis {
 	return a
 }
 
+// back sets the log's clocks back: each partition's next tick ends before it begins.
+func (a *axis) back(by int64) *axis {
+	for p := range a.parts {
+		a.next[p].SinceMs = axisStart + a.now
+	}
+	a.now -= by
+	return a
+}
+
 // lose lets n sites of each group be lost, by halves in both partitions.
 func (a *axis) lose(n int, keys ...groupKey) *axis {
 	for i := range n {

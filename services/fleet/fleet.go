@@ -16,7 +16,7 @@ import (
 )
 
 // FoldVersion names the rules of this package and its output encoding together.
-const FoldVersion uint32 = 3
+const FoldVersion uint32 = 4
 
 // TickMS is the step of the fleet's time, ms.
 const TickMS = 5 * second

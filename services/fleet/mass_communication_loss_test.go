@@ -126,6 +126,47 @@ func TestSetAside(t *testing.T) {
 	}
 }
 
+// Set back by an hour the fleet is not blind for it, what it saw in the hour that comes
+// again does not count twice, and what is open ends as ever.
+func TestTheClocksAreSetBack(t *testing.T) {
+	t.Parallel()
+	for name, play := range map[string]func(a *axis){
+		"what happens in the hour that comes again is seen": func(a *axis) {
+			a.at(2*hour).back(hour).at(hour+10*minute).expect().lose(20, orange).at(hour + 10*minute + 5*second).expect("opened mass-communication-loss carrier/orange 20 of 200")
+		},
+		"what was lost before does not count with it": func(a *axis) {
+			a.lose(15, orange).at(2*hour).lose(15, sfr).at(2*hour+5*second).back(hour).at(hour+minute).lose(15, sfr).at(hour + 2*minute).expect()
+		},
+		"a mass that stands ends when its sites are back": func(a *axis) {
+			a.at(2*hour).lose(100, orange).at(2*hour + 5*second).expect("opened mass-communication-loss carrier/orange 100 of 200")
+			a.back(hour).at(hour + 10*minute).expect()
+			a.restore(95, orange).at(hour + 10*minute + 5*second).expect("closed mass-communication-loss carrier/orange 5 of 200")
+		},
+		"partitions say so one after the other": func(a *axis) {
+			a.at(2 * hour).back(hour)
+			a.silent[1] = true // Nobody waits for it: what it told last lies ahead.
+			a.at(hour + minute).expect()
+			a.silent[1] = false
+			a.lose(40, orange).at(hour + minute + 5*second).expect("opened mass-communication-loss carrier/orange 20 of 200")
+			a.at(hour + minute + 10*second).expect("updated mass-communication-loss carrier/orange 40 of 200")
+		},
+		"who was told nothing is judged on": func(a *axis) {
+			a.present(true, "anna", "bob").at(2*hour).back(hour).at(hour+minute).present(false, "bob").at(hour + minute + 5*second).expect("opened under-staffed-shift 1 of 2")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := carriers(t)
+			play(a)
+			for _, c := range a.casts {
+				if c.GetFleetSetAside() != nil {
+					t.Errorf("somebody was set aside: %v", c)
+				}
+			}
+		})
+	}
+}
+
 func TestATickToldTwiceIsOne(t *testing.T) {
 	t.Parallel()
 	a := carriers(t).lose(19, orange).at(5 * second)

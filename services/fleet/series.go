@@ -50,6 +50,9 @@ func (s *series) forget(tick, window int64) {
 	s.counts = slices.Delete(s.counts, 0, n)
 }
 
+// begin empties the window. The one that runs is not learnt.
+func (s *series) begin() { s.counts, s.sum, s.learnAt = nil, 0, 0 }
+
 // since is the count of a shorter window.
 func (s *series) since(tick int64) (sum uint64) {
 	for i := len(s.counts) - 1; i >= 0 && s.counts[i].tick > tick; i-- {

@@ -37,10 +37,16 @@ type part struct {
 // record that came before is without effect, as one of an unknown partition is.
 func (f *Fold) report(env Env, t *vigiev1.FleetTick) {
 	n := int(t.GetPartition())
-	if n >= len(f.parts) || t.GetTickMs() <= f.parts[n].reported {
+	if n >= len(f.parts) {
 		return
 	}
 	p := &f.parts[n]
+	if back := t.GetSinceMs(); back > t.GetTickMs() && back == p.reported {
+		f.setBack(p, t)
+	}
+	if t.GetTickMs() <= p.reported {
+		return
+	}
 	if t.GetTickMs() > f.newest {
 		f.lived += min(t.GetTickMs()-f.newest, TickMS)
 		f.newest = t.GetTickMs()
@@ -56,6 +62,39 @@ func (f *Fold) report(env Env, t *vigiev1.FleetTick) {
 	}
 	f.setAside(env, len(p.waiting) > maxWaiting)
 	f.advance(env)
+}
+
+// setBack follows the clocks of the log, which two people have set back: the partition
+// tells earlier ticks than before, and what it has told already counts in the first of
+// them. With the first partition that says so the fleet's time goes back. Windows begin
+// anew then, since what stands in them would stay for too long; the own rates are known
+// still, and the hour that runs is not learnt. What is open stays open.
+func (f *Fold) setBack(p *part, t *vigiev1.FleetTick) {
+	for _, w := range p.waiting {
+		w.TickMs = min(w.TickMs, t.GetTickMs()-TickMS)
+	}
+	p.reported = t.GetTickMs() - TickMS
+	f.first, f.newest = min(f.first, t.GetTickMs()), min(f.newest, p.reported)
+	if f.applied <= t.GetTickMs() || f.applied+asideAfter < t.GetSinceMs() {
+		return // It has gone back already.
+	}
+	f.applied = t.GetTickMs() - TickMS
+	for _, g := range f.groups {
+		for _, s := range []*series{&g.losses, &g.mains, &g.alarms, &g.closures} {
+			s.begin()
+		}
+		g.high, g.exposed = nil, nil
+	}
+	for _, s := range []*series{&f.calls, &f.alarms, &f.requests, &f.completions} {
+		s.begin()
+	}
+	for _, p := range f.people {
+		p.claimed.begin()
+	}
+	f.occupancy, f.hourAt, f.hours[0].short = nil, 0, 0
+	for h := range f.hours {
+		f.hours[h].nowAlarms, f.hours[h].nowCalls = 0, 0
+	}
 }
 
 // setAside lets the fleet go on without who has been silent for too long.
