@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/alarm/hours"
 )
 
 // FoldVersion names the rules of this package, its time-zone data and its output
@@ -91,7 +92,7 @@ type Fold struct {
 	broadcast      uint64
 	degraded       uint64
 	failure        string
-	zones          zoneCache
+	zones          hours.Zones
 	work           work
 	tally          tally
 	masses         []mass

@@ -66,7 +66,7 @@ func (w *work) closedAt() (int64, bool) {
 		return 0, false
 	}
 	since = max(since, c.closure.lifted)
-	missed, ok := c.schedule.nthOpening(since, fig.missedOpenings, w.f.zones.zone(c.zone))
+	missed, ok := c.schedule.NthOpening(since, fig.missedOpenings, w.f.zones.Zone(c.zone))
 	return max(since+fig.armedFor, missed), ok
 }
 

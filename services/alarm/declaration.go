@@ -63,7 +63,7 @@ func (w *work) checkDeclaration(b *vigiev1.SiteDeclared) string {
 		return "too-many-paths"
 	case len(b.GetAreas()) > maxAreas:
 		return "too-many-areas"
-	case b.GetTimeZone() != "" && w.f.zones.zone(b.GetTimeZone()) == nil:
+	case b.GetTimeZone() != "" && w.f.zones.Zone(b.GetTimeZone()) == nil:
 		return "unknown-time-zone"
 	}
 	if b.GetCyclicTestMs() < 0 || b.GetCyclicTestMs() > maxIntervalMS {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/alarm/hours"
 )
 
 // step is one thing that happens in a random history.
@@ -415,7 +416,7 @@ func TestStateIsBounded(t *testing.T) {
 		"areas": {len(c.areas), maxAreas}, "zones": {len(c.zones), maxOpenZones}, "inhibited": {len(c.inhibited), maxInhibited},
 		"early restores": {len(c.restores), maxEarlyRestores}, "remembered": {len(c.remembered), maxRemembered},
 		"acts": {len(c.acts), maxActs}, "paths": {len(c.paths) + 1, maxPaths}, "incidents": {len(c.incidents), 15},
-		"temporary schedules": {len(c.schedule.temporary), maxTemporary}, "holidays": {len(c.schedule.holidays), maxHolidays},
+		"temporary schedules": {len(c.schedule.Temporary), hours.MaxTemporary}, "holidays": {len(c.schedule.Holidays), hours.MaxHolidays},
 		"timers": {len(c.timers), 64}, "detections": {len(c.open), 4*maxPaths + 2*maxZonesWatched + 24},
 		"visits": {len(c.visits), maxVisits}, "consignes": {len(c.consignes), maxConsignes}, "tests": {len(c.tests), maxTests},
 		"watched zones": {len(c.watchedZones), maxZonesWatched}, "absences": {len(c.absences), 3}, "flaps": {len(c.flaps), maxPaths},

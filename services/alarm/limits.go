@@ -33,14 +33,6 @@ const (
 	maxStormAlarms = 64
 	// maxDeclaration bounds a site's declaration, in encoded bytes; a larger one is refused.
 	maxDeclaration = 64 << 10
-	// maxHours bounds the rows of a schedule or a holiday; a longer one is refused.
-	maxHours = 64
-	// maxTemporary and maxHolidays bound what stands over a standard schedule;
-	// one more is refused until some have passed or been removed.
-	maxTemporary = 16
-	maxHolidays  = 128
-	// maxScheduleDays is how far ahead an opening is looked for.
-	maxScheduleDays = 400
 	// maxMissedOpenings bounds the policy's figure.
 	maxMissedOpenings = 31
 	// maxGroups, maxClasses and maxReceivers bound names per partition; further

@@ -87,7 +87,7 @@ func (w *work) checkReopening() {
 
 func (w *work) missingAtReopening() (missing []string) {
 	c := w.cold()
-	if c.schedule == nil || c.schedule.empty() && c.schedule.cycle.period == 0 && !c.schedule.none {
+	if c.schedule == nil || c.schedule.Empty() && c.schedule.Cycle.Period == 0 && !c.schedule.None {
 		missing = append(missing, "schedule")
 	}
 	if slices.ContainsFunc(c.consignes, func(k consigne) bool { return !k.permanent && k.inForce(w.at) }) {

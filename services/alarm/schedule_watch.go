@@ -31,9 +31,9 @@ func (w *work) nextInstant(after int64) (int64, bool) {
 	if c.schedule == nil {
 		return 0, false
 	}
-	loc := w.f.zones.zone(c.zone)
-	opening, opens := c.schedule.nextOpening(after, loc)
-	closing, closes := c.schedule.nextClosing(after, loc)
+	loc := w.f.zones.Zone(c.zone)
+	opening, opens := c.schedule.NextOpening(after, loc)
+	closing, closes := c.schedule.NextClosing(after, loc)
 	if opens && (!closes || opening < closing) {
 		return opening, true
 	}
@@ -44,7 +44,7 @@ func (w *work) nextInstant(after int64) (int64, bool) {
 // no schedule says so.
 func (w *work) inHours(at int64) (open, known bool) {
 	c := w.cold()
-	return c.schedule.isOpen(at, w.f.zones.zone(c.zone))
+	return c.schedule.IsOpen(at, w.f.zones.Zone(c.zone))
 }
 
 // scheduledInstant is opening or closing time.

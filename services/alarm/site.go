@@ -5,6 +5,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/alarm/hours"
 )
 
 // site is what every site costs: a heartbeat touches nothing else. All that is
@@ -66,7 +67,7 @@ type cold struct {
 
 	storm    storm
 	closure  closure
-	schedule *schedule
+	schedule *hours.Schedule
 
 	incidents []*incident
 	closed    []string

@@ -5,6 +5,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/packed"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
+	"github.com/open-vigie/vigie/services/alarm/hours"
 )
 
 // The bytes of what is rarer than heartbeats. Order and width of fields are the
@@ -47,7 +48,7 @@ func (k *cold) packOpen(w *sitePacker) {
 	c := w.Coder
 	k.storm.pack(c)
 	k.closure.pack(w)
-	packed.Pointer(c, &k.schedule, func(s *schedule) { s.pack(w) })
+	packed.Pointer(c, &k.schedule, func(s *hours.Schedule) { packSchedule(w, s) })
 	packed.List(c, &k.incidents, func(inc **incident) { packed.Pointer(c, inc, func(i *incident) { i.pack(w) }) })
 	packed.List(c, &k.closed, c.String)
 	packed.List(c, &k.open, func(d **detection) { packed.Pointer(c, d, func(d *detection) { d.pack(w) }) })
@@ -156,16 +157,16 @@ func (l *closure) pack(w *sitePacker) {
 	}
 }
 
-func (s *schedule) pack(w *sitePacker) {
+func packSchedule(w *sitePacker, s *hours.Schedule) {
 	c := w.Coder
-	packed.List(c, &s.hours, func(h **vigiev1.OpeningHours) { packed.Message(c, h) })
-	c.Bool(&s.none)
-	packed.Int(c, &s.cycle.period)
-	packed.Int(c, &s.cycle.epoch)
-	packed.List(c, &s.temporary, func(t **vigiev1.ScheduleSet) { packed.Message(c, t) })
-	packed.List(c, &s.holidays, func(h **vigiev1.HolidaySet) { packed.Message(c, h) })
+	packed.List(c, &s.Hours, func(h **vigiev1.OpeningHours) { packed.Message(c, h) })
+	c.Bool(&s.None)
+	packed.Int(c, &s.Cycle.Period)
+	packed.Int(c, &s.Cycle.Epoch)
+	packed.List(c, &s.Temporary, func(t **vigiev1.ScheduleSet) { packed.Message(c, t) })
+	packed.List(c, &s.Holidays, func(h **vigiev1.HolidaySet) { packed.Message(c, h) })
 	if w.format >= 2 {
-		packed.Int(c, &s.cycle.open)
+		packed.Int(c, &s.Cycle.Open)
 	}
 }
 

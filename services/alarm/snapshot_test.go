@@ -277,7 +277,7 @@ func TestOlderFormatsAreRead(t *testing.T) {
 		f := restoredFrom(t, bytes.Split(golden, []byte("--")))
 		c := f.sites.find(7).cold
 		inc := c.incidents[0]
-		if inc.holder != known[format].holder || len(inc.points) != known[format].points || inc.points[0].zone != "1" || c.closure.id != "c" || len(c.schedule.hours) != 5 {
+		if inc.holder != known[format].holder || len(inc.points) != known[format].points || inc.points[0].zone != "1" || c.closure.id != "c" || len(c.schedule.Hours) != 5 {
 			t.Errorf("format %d: the incident is %v at %v, the closure %v", format, inc.holder, inc.points, c.closure)
 		}
 		if len(c.consignes)+len(c.visits)+len(c.calls) != 0 || c.commission != nil || inc.flavour != live || f.Counts().OpenDetections == 0 {

@@ -23,7 +23,7 @@ func (w *work) unexpectedOpening(area string) {
 	if open || !known || justClosed || !c.watched() {
 		return
 	}
-	next, some := c.schedule.nextOpening(w.at, w.f.zones.zone(c.zone))
+	next, some := c.schedule.NextOpening(w.at, w.f.zones.Zone(c.zone))
 	if some && next-w.at <= fig.earlyOpening {
 		return
 	}

@@ -1,7 +1,8 @@
-package alarm
+package hours
 
 import (
 	"archive/zip"
+	"crypto/sha256"
 	_ "embed"
 	"io"
 	"strings"
@@ -10,19 +11,22 @@ import (
 
 // zoneinfoZip is the IANA data that schedules are read by. It is carried with
 // the fold, not taken from the machine: the same history must give the same
-// bytes everywhere, so it is part of FoldVersion.
+// bytes everywhere, so it is part of the fold's version.
 //
 //go:embed zoneinfo.zip
 var zoneinfoZip string
 
-// zoneCache keeps the zones read so far.
-type zoneCache struct {
+// DataSum is SHA-256 over the zone data: another one may move an opening.
+func DataSum() [sha256.Size]byte { return sha256.Sum256([]byte(zoneinfoZip)) }
+
+// Zones keeps the zones read so far. One goroutine at a time uses it.
+type Zones struct {
 	zones map[string]*time.Location
 }
 
-// zone is the IANA zone of this name; nil for "" and for a name that IANA does
+// Zone is the IANA zone of this name; nil for "" and for a name that IANA does
 // not know, which a declaration is refused for.
-func (z *zoneCache) zone(name string) *time.Location {
+func (z *Zones) Zone(name string) *time.Location {
 	if loc, ok := z.zones[name]; ok {
 		return loc
 	}

@@ -1,4 +1,4 @@
-package alarm
+package hours
 
 import (
 	"cmp"
@@ -19,16 +19,16 @@ type openHours struct{ from, to int64 }
 // chunkDays is how many days of hours are laid out at once.
 const chunkDays = 7
 
-// isOpen tells whether an instant lies in the hours; false in known when the
+// IsOpen tells whether an instant lies in the hours; false in known when the
 // schedule does not say when the site closes.
-func (s *schedule) isOpen(at int64, loc *time.Location) (open, known bool) {
+func (s *Schedule) IsOpen(at int64, loc *time.Location) (open, known bool) {
 	if s == nil {
 		return false, false
 	}
-	if s.cycle.period > 0 {
-		return at-s.cycle.last(at) < s.cycle.open, s.cycle.open > 0
+	if s.Cycle.Period > 0 {
+		return at-s.Cycle.last(at) < s.Cycle.Open, s.Cycle.Open > 0
 	}
-	if loc == nil || s.empty() {
+	if loc == nil || s.Empty() {
 		return false, false
 	}
 	for _, h := range s.hoursAround(at, 0, loc) {
@@ -39,19 +39,19 @@ func (s *schedule) isOpen(at int64, loc *time.Location) (open, known bool) {
 	return false, true
 }
 
-// nextClosing is the first end of hours after an instant.
-func (s *schedule) nextClosing(after int64, loc *time.Location) (int64, bool) {
-	if s.cycle.period > 0 {
-		at := s.cycle.last(after) + s.cycle.open
+// NextClosing is the first end of hours after an instant.
+func (s *Schedule) NextClosing(after int64, loc *time.Location) (int64, bool) {
+	if s.Cycle.Period > 0 {
+		at := s.Cycle.last(after) + s.Cycle.Open
 		if at <= after {
-			at += s.cycle.period
+			at += s.Cycle.Period
 		}
-		return at, s.cycle.open > 0
+		return at, s.Cycle.Open > 0
 	}
-	if loc == nil || s.empty() {
+	if loc == nil || s.Empty() {
 		return 0, false
 	}
-	for days := 0; days <= maxScheduleDays; days += chunkDays {
+	for days := 0; days <= maxDays; days += chunkDays {
 		list := s.hoursAround(after, days, loc)
 		// Hours that reach the end of the chunk may go on in the next one.
 		end := after + int64(days+chunkDays)*day
@@ -65,11 +65,11 @@ func (s *schedule) nextClosing(after int64, loc *time.Location) (int64, bool) {
 }
 
 // last is the opening of a cycle at or before an instant.
-func (c cycle) last(at int64) int64 { return c.next(at) - c.period }
+func (c Cycle) last(at int64) int64 { return c.next(at) - c.Period }
 
 // hoursAround are the hours from two days before to chunkDays+2 days after the
 // day that lies so many days ahead of an instant, in order.
-func (s *schedule) hoursAround(at int64, days int, loc *time.Location) []openHours {
+func (s *Schedule) hoursAround(at int64, days int, loc *time.Location) []openHours {
 	var list []openHours
 	local := time.UnixMilli(at).In(loc)
 	for d := days - 2; d <= days+chunkDays+2; d++ {
@@ -77,7 +77,7 @@ func (s *schedule) hoursAround(at int64, days int, loc *time.Location) []openHou
 		for _, row := range s.regularRows(date) {
 			list = append(list, s.outsideTemporary(hoursOf(date, row, loc))...)
 		}
-		for _, t := range s.temporary {
+		for _, t := range s.Temporary {
 			for _, row := range rowsOn(t.GetHours(), date) {
 				h := hoursOf(date, row, loc)
 				h.from, h.to = max(h.from, t.GetFromMs()), min(h.to, t.GetToMs())
@@ -98,9 +98,9 @@ func hoursOf(date time.Time, row *vigiev1.OpeningHours, loc *time.Location) open
 }
 
 // outsideTemporary is what temporary schedules leave of regular hours.
-func (s *schedule) outsideTemporary(h openHours) []openHours {
+func (s *Schedule) outsideTemporary(h openHours) []openHours {
 	left := []openHours{h}
-	for _, t := range s.temporary {
+	for _, t := range s.Temporary {
 		var next []openHours
 		for _, l := range left {
 			next = append(next, openHours{l.from, min(l.to, t.GetFromMs())}, openHours{max(l.from, t.GetToMs()), l.to})
