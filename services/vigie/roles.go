@@ -83,6 +83,7 @@ func (s *settings) processorConfig() processor.Config {
 		Instance: c.Instance, NewFold: sitefold.New(s.log),
 		Snapshots:       processor.Snapshots{Every: time.Duration(c.SnapshotSeconds) * time.Second, Records: c.SnapshotRecords},
 		CheckpointEvery: time.Duration(c.CheckpointSeconds) * time.Second,
+		ForGood:         s.forGood.Load,
 	}
 }
 
