@@ -2,7 +2,8 @@
 // A baseline and the log after it are the whole truth: the log before it may go.
 // Nothing may delete more of vigie.events than that.
 //
-// A baseline is a directory: baseline.note, and below it the snapshots as files.
+// A baseline is a directory, or a prefix in a bucket: baseline.note, and below it the
+// snapshots.
 // The note is signed; it has the checkpoint of each partition at its snapshot, and
 // the snapshot's name with the hash of its bytes.
 package baseline
@@ -18,8 +19,6 @@ import (
 	"io/fs"
 	"iter"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -60,11 +59,13 @@ func (b *Baseline) Checkpoints() (all []chain.Checkpoint) {
 	return all
 }
 
-// Export copies the newest snapshot that counts of each partition into dir, which
-// must not be there, and signs it. The error names a partition that has none yet.
-func Export(ctx context.Context, cfg eventlog.Config, log *slog.Logger, from snapshot.Store, signer note.Signer, dir string, now time.Time) (*Baseline, error) {
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is there already: a baseline is written once, name another directory", dir)
+// Export copies the newest snapshot that counts of each partition to a place where
+// nothing is yet, and signs it. The error names a partition that has none yet.
+func Export(ctx context.Context, cfg eventlog.Config, log *slog.Logger, from snapshot.Store, signer note.Signer, to Place, now time.Time) (*Baseline, error) {
+	if err := to.Free(ctx); errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%s is there already: a baseline is written once, name another place", to)
+	} else if err != nil {
+		return nil, err
 	}
 	partitions, err := eventlog.Partitions(ctx, cfg, log)
 	if err != nil {
@@ -81,14 +82,21 @@ func Export(ctx context.Context, cfg eventlog.Config, log *slog.Logger, from sna
 	}
 	b := &Baseline{}
 	for number := range partitions {
-		p, err := export(ctx, from, last[number].GetSnapshots()[0], snapshot.NewDirectory(dir), last[number], now)
+		p, err := export(ctx, from, last[number].GetSnapshots()[0], to, last[number], now)
 		if err != nil {
 			// Half a baseline is none, and its name must be free for the next try.
-			return nil, errors.Join(fmt.Errorf("export partition %d: %w", number, err), os.RemoveAll(dir))
+			return nil, errors.Join(fmt.Errorf("export partition %d: %w", number, err), to.Discard(ctx, b.snapshots()))
 		}
 		b.Partitions = append(b.Partitions, p)
 	}
-	return b, b.sign(signer, dir)
+	return b, b.sign(ctx, signer, to)
+}
+
+func (b *Baseline) snapshots() (all []*vigiev1.Snapshot) {
+	for _, p := range b.Partitions {
+		all = append(all, p.Snapshot)
+	}
+	return all
 }
 
 func export(ctx context.Context, from snapshot.Store, name *vigiev1.Snapshot, to snapshot.Store, progress *vigiev1.Progress, now time.Time) (Partition, error) {
@@ -126,7 +134,7 @@ func transfer(ctx context.Context, from snapshot.Store, name *vigiev1.Snapshot, 
 	return errors.Join(to.Write(ctx, copied, frames), failed)
 }
 
-func (b *Baseline) sign(signer note.Signer, dir string) error {
+func (b *Baseline) sign(ctx context.Context, signer note.Signer, to Place) error {
 	var text strings.Builder
 	text.WriteString(head + "\n")
 	for _, p := range b.Partitions {
@@ -145,33 +153,31 @@ func (b *Baseline) sign(signer note.Signer, dir string) error {
 		return fmt.Errorf("sign the baseline: %w", err)
 	}
 	b.ID = idOf(signed)
-	f, err := os.OpenFile(filepath.Join(dir, NoteFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
+	if err := to.PutNote(ctx, signed); err != nil {
 		return fmt.Errorf("write the baseline: %w", err)
 	}
-	_, err = f.Write(signed)
-	return errors.Join(err, f.Sync(), f.Close())
+	return nil
 }
 
 // Read reads the signed note of a baseline; the snapshots are not looked at.
-func Read(dir string, trusted note.Verifiers) (*Baseline, error) {
-	signed, err := os.ReadFile(filepath.Join(dir, NoteFile))
+func Read(ctx context.Context, at Place, trusted note.Verifiers) (*Baseline, error) {
+	signed, err := at.Note(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the baseline: %w", err)
 	}
 	text, err := chain.OpenNote(signed, trusted)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, NoteFile), err)
+		return nil, fmt.Errorf("%s/%s: %w", at, NoteFile, err)
 	}
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if lines[0] != head {
-		return nil, fmt.Errorf("%s is no baseline: its first line is %q", filepath.Join(dir, NoteFile), lines[0])
+		return nil, fmt.Errorf("%s/%s is no baseline: its first line is %q", at, NoteFile, lines[0])
 	}
 	b := &Baseline{ID: idOf(signed)}
 	for _, line := range lines[1:] {
 		p, err := parse(line, trusted)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, NoteFile), err)
+			return nil, fmt.Errorf("%s/%s: %w", at, NoteFile, err)
 		}
 		b.Partitions = append(b.Partitions, p)
 	}
@@ -199,17 +205,16 @@ func parse(line string, trusted note.Verifiers) (p Partition, err error) {
 
 // Verify reads a baseline whole: its signature, the bytes of each snapshot, and that
 // the chain inside each is the one signed. The error says what is wrong where.
-func Verify(ctx context.Context, dir string, trusted note.Verifiers) (*Baseline, error) {
-	b, err := Read(dir, trusted)
+func Verify(ctx context.Context, at Place, trusted note.Verifiers) (*Baseline, error) {
+	b, err := Read(ctx, at, trusted)
 	if err != nil {
 		return nil, err
 	}
-	store := snapshot.NewDirectory(dir)
 	for _, p := range b.Partitions {
-		if err := store.Read(ctx, p.Snapshot, func([]byte) error { return nil }); err != nil {
+		if err := at.Read(ctx, p.Snapshot, func([]byte) error { return nil }); err != nil {
 			return nil, fmt.Errorf("the baseline of partition %d: %w", p.Checkpoint.Partition, err)
 		}
-		offset, c, err := processor.SnapshotChain(ctx, store, p.Snapshot)
+		offset, c, err := processor.SnapshotChain(ctx, at, p.Snapshot)
 		if err != nil {
 			return nil, fmt.Errorf("the baseline of partition %d: %w", p.Checkpoint.Partition, err)
 		}

@@ -50,8 +50,8 @@ type Loading struct {
 //
 // Errors: ErrNotEmpty, processor.ErrOtherRules, snapshot.ErrUnusable, those of Read
 // and of eventlog.Provision.
-func Load(ctx context.Context, dir string, trusted note.Verifiers, l Loading) (*Baseline, eventlog.Report, error) {
-	b, err := Verify(ctx, dir, trusted)
+func Load(ctx context.Context, at Place, trusted note.Verifiers, l Loading) (*Baseline, eventlog.Report, error) {
+	b, err := Verify(ctx, at, trusted)
 	if err != nil {
 		return nil, eventlog.Report{}, err
 	}
@@ -63,7 +63,7 @@ func Load(ctx context.Context, dir string, trusted note.Verifiers, l Loading) (*
 	}
 	l.Topics.Partitions = int32(len(b.Partitions))
 	l.Topics.Fill = func(ctx context.Context, _ int32) error {
-		if err := l.fill(ctx, b, dir); err != nil {
+		if err := l.fill(ctx, b, at); err != nil {
 			return fmt.Errorf("load the baseline: %w; what was written so far is no log: delete the topics below %q, or give another --topic-prefix, and load again", err, l.Kafka.Topic(""))
 		}
 		return nil
@@ -125,7 +125,7 @@ func (l Loading) empty(ctx context.Context) error {
 
 // fill writes all that the log begins with. Progress records come last: they make
 // the rest count.
-func (l Loading) fill(ctx context.Context, b *Baseline, dir string) error {
+func (l Loading) fill(ctx context.Context, b *Baseline, from Place) error {
 	cl, err := kgo.NewClient(l.Kafka.IngestOpts(l.Topics.Log)...)
 	if err != nil {
 		return err
@@ -135,7 +135,6 @@ func (l Loading) fill(ctx context.Context, b *Baseline, dir string) error {
 	if err != nil {
 		return err
 	}
-	from := snapshot.NewDirectory(dir)
 	var last []*kgo.Record
 	for _, p := range b.Partitions {
 		progress, err := l.partition(ctx, cl, p, from, id)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"os"
@@ -22,10 +23,17 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog/brokertest"
 	"github.com/open-vigie/vigie/services/processor"
 	"github.com/open-vigie/vigie/services/processor/snapshot"
+	"github.com/open-vigie/vigie/services/processor/snapshot/s3test"
 	"github.com/open-vigie/vigie/services/sitefold"
 )
 
 var discard = slog.New(slog.DiscardHandler)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	s3test.Stop()
+	os.Exit(code)
+}
 
 func TestALogBeginsWithABaseline(t *testing.T) {
 	t.Parallel()
@@ -64,6 +72,40 @@ func begin(t *testing.T, before, after eventlog.Config) {
 	fresh.wantChain(loaded.ID, key.trusted)
 	fresh.wantRestoredFromTheBaseline()
 	fresh.wantOtherRulesRefused()
+}
+
+// A baseline in a bucket is one: written once, proven, loaded.
+func TestABaselineInABucket(t *testing.T) {
+	t.Parallel()
+	s := s3test.Server(t)
+	store, err := snapshot.NewS3(snapshot.S3Config{Endpoint: s.Endpoint, Bucket: s.Bucket, Prefix: "baselines/one", AccessKey: s.AccessKey, SecretKey: s.SecretKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := baseline.InBucket(store)
+	old := provisioned(t, kfakeLog(t, "old."))
+	stop := old.process(sitefold.New(discard))
+	old.firstLife()
+	dir := old.export()
+	old.exportTo(at)
+	stop()
+	if err := at.Free(t.Context()); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("its place is free: %v", err)
+	}
+	key := old.signer(t)
+	fresh := newLog(t, kfakeLog(t, "new."), old.now)
+	if _, _, err := baseline.Load(t.Context(), at, key.trusted, fresh.loading()); err != nil {
+		t.Fatal(err)
+	}
+	in, err := baseline.Read(t.Context(), baseline.In(dir), key.trusted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, p := range fresh.progress() {
+		if want := in.Partitions[n].Checkpoint; p.GetChainOrdinal() < want.Ordinal || p.GetOffset() != 0 {
+			t.Errorf("partition %d goes on after %d records at offset %d", n, p.GetChainOrdinal(), p.GetOffset())
+		}
+	}
 }
 
 // wantSaidAnew: who reads the new topics knows what readers of the old ones do.
@@ -107,7 +149,7 @@ func known(topic string, value []byte) []byte {
 // wantAsIfItHadNeverMoved folds both logs in one thread as one, and compares.
 func (l *log) wantAsIfItHadNeverMoved(old *log, dir string) {
 	l.t.Helper()
-	b, err := baseline.Read(dir, old.signer(l.t).trusted)
+	b, err := baseline.Read(l.t.Context(), baseline.In(dir), old.signer(l.t).trusted)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -254,7 +296,7 @@ func (failing) Write(context.Context, *vigiev1.Snapshot, iter.Seq[[]byte]) error
 
 func (l *log) wantRefused(dir string, trusted note.Verifiers, loading baseline.Loading, want error) {
 	l.t.Helper()
-	if _, _, err := baseline.Load(l.t.Context(), dir, trusted, loading); !errors.Is(err, want) {
+	if _, _, err := baseline.Load(l.t.Context(), baseline.In(dir), trusted, loading); !errors.Is(err, want) {
 		l.t.Errorf("loaded with %v, want %v", err, want)
 	}
 }

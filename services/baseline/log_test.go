@@ -131,7 +131,7 @@ func (l *log) loading() baseline.Loading {
 
 func (l *log) load(dir string, trusted note.Verifiers) *baseline.Baseline {
 	l.t.Helper()
-	b, _, err := baseline.Load(l.t.Context(), dir, trusted, l.loading())
+	b, _, err := baseline.Load(l.t.Context(), baseline.In(dir), trusted, l.loading())
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -256,10 +256,15 @@ func (l *log) export() string {
 	l.snapshots(func(n int32, named []*vigiev1.Snapshot) bool {
 		return len(named) > 0 && named[0].GetOffset() >= lived[n].GetOffset()
 	})
-	if _, err := baseline.Export(l.t.Context(), l.cfg, discard, snapshot.NewTopic(l.cfg, topics.Snapshots, discard), l.signer(l.t).signer, dir, time.UnixMilli(l.now)); err != nil {
+	l.exportTo(baseline.In(dir))
+	return dir
+}
+
+func (l *log) exportTo(at baseline.Place) {
+	l.t.Helper()
+	if _, err := baseline.Export(l.t.Context(), l.cfg, discard, snapshot.NewTopic(l.cfg, topics.Snapshots, discard), l.signer(l.t).signer, at, time.UnixMilli(l.now)); err != nil {
 		l.t.Fatal(err)
 	}
-	return dir
 }
 
 // snapshots lets time pass until those of each partition are as asked: one is taken

@@ -45,6 +45,10 @@ type Config struct {
 	// CheckpointEvery is the pace of signed checkpoints of each partition; 1 min by
 	// default.
 	CheckpointEvery time.Duration
+	// ForGood is asked at a stop: true when this member will not come back soon. Then
+	// it gives its place in the group up at once. Else it keeps it for a restart, which
+	// moves nothing; the others wait for its session to end. nil never leaves.
+	ForGood func() bool
 }
 
 // Deps is what a processor needs from around it.
@@ -127,6 +131,11 @@ const rebuildPause = 500 * time.Millisecond
 // the Kafka client can mend: a log that contradicts what was committed, or
 // eventlog.ErrNameTaken.
 func (p *Processor) Run(ctx context.Context) error {
+	defer func() {
+		if ctx.Err() != nil && p.cfg.ForGood != nil && p.cfg.ForGood() {
+			p.giveUpPlace(context.WithoutCancel(ctx))
+		}
+	}()
 	for {
 		err := p.session(ctx)
 		if ctx.Err() != nil {

@@ -162,7 +162,9 @@ type instance struct {
 	stop context.CancelFunc
 	done chan error
 	cut  *atomic.Bool
-	net  *connections
+	// forGood says that a stop is not for a restart.
+	forGood atomic.Bool
+	net     *connections
 	// cutAfter holds a request key plus one: the network is cut once, right after
 	// such a request has left. The broker acts on it, its answer never comes.
 	cutAfter atomic.Int32
@@ -227,7 +229,7 @@ func (w *world) start(name string) *instance {
 		}
 		return watcher{c, in}, err
 	}), kgo.RetryTimeout(500 * time.Millisecond)}
-	p, err := New(Config{Instance: name, NewFold: w.newFold, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond, Snapshots: w.snapshots, CheckpointEvery: 20 * time.Millisecond},
+	p, err := New(Config{Instance: name, ForGood: in.forGood.Load, NewFold: w.newFold, CommitEvery: 10 * time.Millisecond, ProgressEvery: 20 * time.Millisecond, Snapshots: w.snapshots, CheckpointEvery: 20 * time.Millisecond},
 		Deps{Log: w.log(name), Kafka: cfg, Store: w.storeOf(name, cfg), Signer: w.signer})
 	if err != nil {
 		w.t.Fatal(err)

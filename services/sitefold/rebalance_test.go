@@ -28,11 +28,18 @@ const (
 // BenchmarkRebalance: one op is a second processor that comes to a group that one
 // holds alone, and stops again. Read how long a partition that moved stood still,
 // from the last commit of its old owner to the first of its new one: when the second
-// has "come", and when it has "gone" (a stop keeps its place in the group for a
-// restart, so that the other waits for its session to end); "steady" is the pause
-// between two commits while nothing moves.
+// has "come", and when it has "gone". A stop for a restart keeps its place in the group,
+// so that the other waits for its session to end; one for good gives it up. "steady" is
+// the pause between two commits while nothing moves.
 func BenchmarkRebalance(b *testing.B) {
+	for name, forGood := range map[string]bool{"stop=restart": false, "stop=for-good": true} {
+		b.Run(name, func(b *testing.B) { rebalance(b, forGood) })
+	}
+}
+
+func rebalance(b *testing.B, forGood bool) {
 	m := newMoving(b)
+	m.forGood = forGood
 	stopA := m.processor("a")
 	defer stopA()
 	m.await(func(owners map[string]int) bool { return owners["a"] == movePartitions })
@@ -47,11 +54,12 @@ func BenchmarkRebalance(b *testing.B) {
 
 // moving is a log with life in it, and who commits what when.
 type moving struct {
-	b    *testing.B
-	cfg  eventlog.Config
-	mu   sync.Mutex
-	seen [movePartitions][]commit
-	news chan struct{}
+	b       *testing.B
+	cfg     eventlog.Config
+	forGood bool
+	mu      sync.Mutex
+	seen    [movePartitions][]commit
+	news    chan struct{}
 }
 
 type commit struct {
@@ -136,7 +144,7 @@ func (m *moving) watch(ctx context.Context) {
 
 // processor runs one, as the product does but for the pace of its progress.
 func (m *moving) processor(instance string) (stop func()) {
-	p, err := processor.New(processor.Config{Instance: instance, NewFold: newFold, ProgressEvery: moveBeat}, processor.Deps{Log: discard, Kafka: m.cfg})
+	p, err := processor.New(processor.Config{Instance: instance, NewFold: newFold, ProgressEvery: moveBeat, ForGood: func() bool { return m.forGood }}, processor.Deps{Log: discard, Kafka: m.cfg})
 	if err != nil {
 		m.b.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/open-vigie/vigie/services/baseline"
 	"github.com/open-vigie/vigie/services/chain"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/processor/snapshot"
 	"github.com/open-vigie/vigie/services/sitefold"
 )
 
@@ -30,7 +32,8 @@ func baselineExportCommand() *cobra.Command {
 		Use:   "export DIR",
 		Short: "Copy the newest snapshot of every partition into a new directory, and sign it",
 		Long: `Copies the newest snapshot of every partition, with the audit chain at that place,
-into a directory that is not there yet, and signs the whole with the key of --data.
+into a directory that is not there yet, or below a prefix of a bucket (s3://bucket/prefix,
+at the server of processor.snapshot_s3), and signs the whole with the key of --data.
 Keep it outside of Kafka: with it and the log after it everything can be computed,
 and vigie verify chain --against proves the log from there on.`,
 		Example: "  vigie baseline export /var/backups/vigie-baseline-2026-11-26",
@@ -51,7 +54,11 @@ and vigie verify chain --against proves the log from there on.`,
 			if err != nil {
 				return err
 			}
-			b, err := baseline.Export(cmd.Context(), s.kafka, s.log, store, signer, args[0], time.Now())
+			to, err := s.place(args[0])
+			if err != nil {
+				return err
+			}
+			b, err := baseline.Export(cmd.Context(), s.kafka, s.log, store, signer, to, time.Now())
 			if err != nil {
 				return err
 			}
@@ -68,7 +75,30 @@ func (s *settings) openBaseline(ctx context.Context, dir string, keys []string) 
 	if err != nil {
 		return nil, err
 	}
-	return baseline.Verify(ctx, dir, trusted)
+	at, err := s.place(dir)
+	if err != nil {
+		return nil, err
+	}
+	return baseline.Verify(ctx, at, trusted)
+}
+
+// place is a directory, or s3://bucket/prefix at the server of processor.snapshot_s3.
+func (s *settings) place(address string) (baseline.Place, error) {
+	rest, remote := strings.CutPrefix(address, "s3://")
+	if !remote {
+		return baseline.In(address), nil
+	}
+	name, prefix, _ := strings.Cut(rest, "/")
+	if name == "" || strings.Trim(prefix, "/") == "" {
+		return nil, usageError{fmt.Errorf("%q: s3://bucket/prefix is expected", address)}
+	}
+	where := snapshot.S3Config(s.cfg.Processor.SnapshotS3)
+	where.Bucket, where.Prefix = name, prefix
+	store, err := snapshot.NewS3(where)
+	if err != nil {
+		return nil, err
+	}
+	return baseline.InBucket(store), nil
 }
 
 // trusted are the keys named, or those of the data directory.
@@ -146,7 +176,11 @@ func (s *settings) loadBaseline(cmd *cobra.Command, dir string, keys []string) e
 	if err != nil {
 		return err
 	}
-	b, report, err := baseline.Load(cmd.Context(), dir, trusted, baseline.Loading{
+	from, err := s.place(dir)
+	if err != nil {
+		return err
+	}
+	b, report, err := baseline.Load(cmd.Context(), from, trusted, baseline.Loading{
 		Kafka: s.kafka, NewFold: sitefold.New(s.log), Store: store, Signer: signer, Now: time.Now(),
 		Topics: eventlog.Options{Replication: s.cfg.Kafka.Replication, Durability: s.cfg.Kafka.Durability, Log: s.log},
 	})

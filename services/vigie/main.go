@@ -25,10 +25,7 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	err := newRoot().ExecuteContext(ctx)
+	err := newRoot().ExecuteContext(untilTold())
 	if err != nil && !errors.As(err, new(usageError)) && strings.HasPrefix(err.Error(), "unknown command") {
 		err = usageError{fmt.Errorf("%w; see `vigie --help`", err)} // found before any command could say so
 	}
@@ -36,6 +33,26 @@ func main() {
 		fmt.Fprintln(os.Stderr, "vigie: "+strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	os.Exit(exitCode(err))
+}
+
+// errForGood is the cause of a stop by SIGUSR1: who is stopped will not be back soon.
+var errForGood = errors.New("stopped for good")
+
+// untilTold ends with the first signal to stop: SIGTERM and Ctrl-C, which a start may
+// follow, or SIGUSR1, after which none does. A second one ends the process at once.
+func untilTold() context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
+	go func() {
+		got := <-told
+		signal.Stop(told)
+		if got == syscall.SIGUSR1 {
+			cancel(errForGood)
+		}
+		cancel(nil)
+	}()
+	return ctx
 }
 
 // usageError marks a command line that cannot be understood.

@@ -46,6 +46,7 @@ func runRole(ctx context.Context, s *settings, start startRole) error {
 	if err == nil {
 		select {
 		case <-ctx.Done():
+			s.forGood.Store(errors.Is(context.Cause(ctx), errForGood))
 		case err = <-g.Failed():
 		}
 	}
@@ -105,9 +106,15 @@ func receiverCommand() *cobra.Command {
 }
 
 func processorCommand() *cobra.Command {
-	return role("processor", "Fold the log into states, detections and incidents", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
+	cmd := role("processor", "Fold the log into states, detections and incidents", func(ctx context.Context, s *settings, g *lifecycle.Group, partitions int32) error {
 		return s.startProcessor(ctx, g, partitions)
 	})
+	cmd.Long += `
+
+SIGTERM stops it for a restart: it keeps its place in the group, and nothing moves when
+it is back within 6 s. SIGUSR1 stops it for good: it gives its partitions up, and the
+others go on with them at once.`
+	return cmd
 }
 
 var errNoWarehouse = usageError{errors.New("clickhouse.url is empty: give it in vigie.yaml or as VIGIE_CLICKHOUSE_URL")}

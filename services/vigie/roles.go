@@ -19,7 +19,6 @@ import (
 	"github.com/open-vigie/vigie/services/internal/vault"
 	"github.com/open-vigie/vigie/services/panel"
 	"github.com/open-vigie/vigie/services/processor"
-	"github.com/open-vigie/vigie/services/processor/snapshot"
 	"github.com/open-vigie/vigie/services/receiver/httpin"
 	"github.com/open-vigie/vigie/services/sitefold"
 	"github.com/open-vigie/vigie/services/warehouse"
@@ -31,8 +30,10 @@ import (
 // startProcessor starts one member of the group that folds the log, and one of the
 // group of which one member folds the fleet.
 func (s *settings) startProcessor(ctx context.Context, g *lifecycle.Group, partitions int32) error {
-	deps := s.processorDeps()
-	var err error
+	deps, err := s.processorDeps()
+	if err != nil {
+		return err
+	}
 	if deps.Signer, err = chain.Signer(s.path("keys")); err != nil {
 		return fmt.Errorf("%w; the processor needs a data directory that outlives it (--data)", err)
 	}
@@ -82,15 +83,13 @@ func (s *settings) processorConfig() processor.Config {
 		Instance: c.Instance, NewFold: sitefold.New(s.log),
 		Snapshots:       processor.Snapshots{Every: time.Duration(c.SnapshotSeconds) * time.Second, Records: c.SnapshotRecords},
 		CheckpointEvery: time.Duration(c.CheckpointSeconds) * time.Second,
+		ForGood:         s.forGood.Load,
 	}
 }
 
-func (s *settings) processorDeps() processor.Deps {
-	deps := processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("processor")}
-	if dir := s.cfg.Processor.SnapshotDirectory; dir != "" {
-		deps.Store = snapshot.NewDirectory(dir)
-	}
-	return deps
+func (s *settings) processorDeps() (processor.Deps, error) {
+	store, err := s.storeOutside()
+	return processor.Deps{Log: s.log, Metrics: s.metrics, Kafka: s.kafkaOf("processor"), Store: store}, err
 }
 
 // startArchiver brings the tables to date and starts filling them.

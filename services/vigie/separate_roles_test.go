@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,6 +63,7 @@ func TestSeparateRolesLoseAndDoubleNothing(t *testing.T) {
 	}
 	c.takenOver(c.processors[0], c.processors[1])
 	c.takenOver(c.processors[1], c.processors[0])
+	c.leaves(c.processors[0], c.processors[1])
 	c.withoutKafka()
 	c.nameTaken(c.processors[0], "processor", "fleet") // whichever of its groups says it first
 	c.nameTaken(c.archiver, "archiver")
@@ -160,6 +162,25 @@ func (c *centre) takenOver(dead, heir *roleUnderTest) {
 	c.t.Logf("%s is dead: %s goes on with all partitions after %.1f s", dead.name, heir.name, time.Since(at).Seconds())
 	c.goOn()
 	dead.start()
+	c.goOn()
+}
+
+// leaves: who is told that its stop is for good gives its partitions up at once, ends
+// in good order, and may come back all the same.
+func (c *centre) leaves(gone, heir *roleUnderTest) {
+	c.t.Helper()
+	c.awaitOwner(gone, 1)
+	at := time.Now()
+	if err := gone.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		c.t.Fatal(err)
+	}
+	if code, last := gone.awaitEnd(); code != 0 || !strings.Contains(gone.out.String(), "left the group for good") {
+		c.t.Errorf("%s, stopped for good, ended with %d: %s", gone.name, code, last)
+	}
+	c.awaitOwner(heir, deployedPartitions)
+	c.t.Logf("%s has left: %s goes on with all partitions after %.1f s", gone.name, heir.name, time.Since(at).Seconds())
+	c.goOn()
+	gone.start()
 	c.goOn()
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -25,6 +26,8 @@ type settings struct {
 	kafka   eventlog.Config
 	clients *telemetry.Kafka
 	health  *telemetry.Health
+	// forGood: who is told to stop will not be back soon.
+	forGood atomic.Bool
 }
 
 // flagKeys says which configuration key a flag sets.

@@ -152,10 +152,25 @@ func (s *settings) chainOptions(q *chainQuestion) (chain.Options, error) {
 
 // snapshotStore is where the snapshots of this installation are.
 func (s *settings) snapshotStore() (snapshot.Store, error) {
-	if dir := s.cfg.Processor.SnapshotDirectory; dir != "" {
-		return snapshot.NewDirectory(dir), nil
+	store, err := s.storeOutside()
+	if store == nil && err == nil {
+		store = snapshot.NewTopic(s.kafka, topics.Snapshots, s.log)
 	}
-	return snapshot.NewTopic(s.kafka, topics.Snapshots, s.log), nil
+	return store, err
+}
+
+// storeOutside is the one outside of Kafka; nil when they are in the topic.
+func (s *settings) storeOutside() (snapshot.Store, error) {
+	dir, bucket := s.cfg.Processor.SnapshotDirectory, s.cfg.Processor.SnapshotS3
+	switch {
+	case dir != "" && bucket.Bucket != "":
+		return nil, usageError{errors.New("processor.snapshot_directory and processor.snapshot_s3.bucket are both set: snapshots are kept in one place")}
+	case dir != "":
+		return snapshot.NewDirectory(dir), nil
+	case bucket.Bucket != "":
+		return snapshot.NewS3(snapshot.S3Config(bucket))
+	}
+	return nil, nil
 }
 
 // snapshotChains are the chains inside the snapshots that a progress record names.

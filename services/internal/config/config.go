@@ -128,6 +128,20 @@ type Processor struct {
 	SnapshotRecords   int    `koanf:"snapshot_records" doc:"Records of a partition after which a snapshot is taken earlier than that."`
 	CheckpointSeconds int    `koanf:"checkpoint_seconds" doc:"How often each partition's audit chain is signed, in seconds; the key is in keys/ below data."`
 	SnapshotDirectory string `koanf:"snapshot_directory" doc:"Directory that keeps the snapshots in place of the topic; every processor must see the same one. Empty keeps them in the topic."`
+
+	SnapshotS3 SnapshotS3 `koanf:"snapshot_s3"`
+}
+
+// SnapshotS3 is a bucket that keeps the snapshots in place of the topic, for states of
+// many gigabytes, and the baselines that are named by s3:// addresses.
+type SnapshotS3 struct {
+	Endpoint      string `koanf:"endpoint" doc:"http(s)://host:port of a server that speaks S3's protocol; empty is AWS."`
+	Bucket        string `koanf:"bucket" doc:"Bucket that keeps the snapshots in place of the topic; it must be there. Empty keeps them in the topic."`
+	Prefix        string `koanf:"prefix" doc:"Stands before every key in the bucket: one for each installation."`
+	Region        string `koanf:"region" doc:"Region of the bucket; empty asks the server."`
+	AccessKey     string `koanf:"access_key" doc:"Access key; empty takes AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, then the file of AWS's tools."`
+	SecretKey     string `koanf:"secret_key" doc:"Secret key of that access key." secret:"true"`
+	SecretKeyFile string `koanf:"secret_key_file" doc:"File that holds the secret key, in place of it."`
 }
 
 // Desk takes people in.

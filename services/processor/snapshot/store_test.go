@@ -27,9 +27,19 @@ import (
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/processor/snapshot/s3test"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(stopping{m}) }
+
+// stopping ends the S3 server of the tests before leaks are looked for.
+type stopping struct{ *testing.M }
+
+func (s stopping) Run() int {
+	code := s.M.Run()
+	s3test.Stop()
+	return code
+}
 
 const testPartition = 2
 
@@ -164,6 +174,7 @@ func (s *directoryStore) snapshots() int {
 func TestStores(t *testing.T) {
 	for store, make := range map[string]func(*testing.T) kind{
 		"topic":     func(t *testing.T) kind { return newTopicStore(t) },
+		"s3":        func(t *testing.T) kind { return newS3Store(t) },
 		"directory": func(t *testing.T) kind { return &directoryStore{NewDirectory(t.TempDir()), t} },
 	} {
 		for rule, test := range map[string]func(*testing.T, kind){
