@@ -230,9 +230,15 @@ func TestEmptyAnswersHaveFields(t *testing.T) {
 			if format == "timeseries" && !q.TimeSeries() {
 				continue
 			}
-			params := "{}"
-			if name == "incidents_waiting" {
-				params = `{"limit":"5"}`
+			own := map[string]string{}
+			for _, p := range q.Params {
+				if value, ok := map[string]string{"limit": "5", "per_operator": "10", "site": "4711", "operator": "a.martin"}[p.Name]; ok {
+					own[p.Name] = value
+				}
+			}
+			params, err := json.Marshal(own)
+			if err != nil {
+				t.Fatal(err)
 			}
 			frames, answer := x.Ask(t, source, asked(fmt.Sprintf(`{"query":%q,"format":%q,"params":%s}`, name, format, params)))
 			if answer.Error != "" || len(frames) != 1 || len(frames[0].Fields) == 0 || frames[0].Fields[0].Name == "" {
