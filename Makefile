@@ -77,6 +77,10 @@ bench-peer: peer need-go ## What the engine and its peer take for one job (ARGS=
 bench: need-go ## Run the benchmarks, each beside its baseline
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-warehouse
+bench-warehouse: setup-run ## Every named query at 1, 10 and 100 million events (10 GB in WAREHOUSE)
+	$(GO) run ./loadtest/warehouse-rows -rows 1000000,10000000,100000000 -data $${WAREHOUSE:-bin/warehouse} $(ARGS)
+
 ##@ Develop
 
 .PHONY: web

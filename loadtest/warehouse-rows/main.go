@@ -40,6 +40,8 @@ type config struct {
 	runs     int
 	only     string
 	justFill bool
+	// pid is the local engine's, nil for another.
+	pid func() int
 }
 
 func main() {
@@ -108,6 +110,7 @@ func run(ctx context.Context, args []string) error {
 		}
 		defer func() { _ = stop() }()
 		cfg.url, cfg.user, password = local.Endpoint()
+		cfg.pid = local.Pid
 	}
 	db, err := warehouse.Open(ctx, warehouse.Config{URL: cfg.url, User: cfg.user, Password: password, Database: cfg.database})
 	if err != nil {
@@ -117,7 +120,7 @@ func run(ctx context.Context, args []string) error {
 	if err := db.Migrate(ctx); err != nil {
 		return err
 	}
-	t := &timer{url: cfg.url, user: cfg.user, password: password, database: cfg.database, runs: cfg.runs, end: cfg.life.End}
+	t := &timer{url: cfg.url, user: cfg.user, password: password, database: cfg.database, runs: cfg.runs, end: cfg.life.End, pid: cfg.pid}
 	for _, n := range cfg.sizes {
 		began := time.Now()
 		if err := cfg.life.fill(ctx, db, n); err != nil {
@@ -141,6 +144,9 @@ func startEngine(ctx context.Context, dir string) (*engine.Local, func() error, 
 	lib, err := engine.FindLib("")
 	if err != nil {
 		return nil, nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make the directory of the data: %w", err)
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -8,7 +8,8 @@
 //     stays before the block: the plan;
 //  3. the rows are inserted under a token made of the bounds; ClickHouse drops a
 //     block whose token it has seen;
-//  4. the offset behind the block is committed.
+//  4. the offset behind the block is committed. Meanwhile the next block is filled,
+//     and no more than one.
 //
 // Who takes the partition over after a crash between 2 and 4 finds the plan,
 // cuts the very same block out of the log again and sends it with the same

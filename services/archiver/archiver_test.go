@@ -435,6 +435,12 @@ func TestFailedBlockIsSentAgainAsItWas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if done.Offset != 4 {
+		t.Errorf("safe is %+v while the second block is on its way", done)
+	}
+	if done, err = h.Consume(context.Background(), p, nil); err != nil {
+		t.Fatal(err)
+	}
 	want := []sent{{"v1:c:id:0:0.0-3.0", 2}, {"v1:c:id:0:0.0-3.0", 2}, {"v1:c:id:0:0.0-3.0", 2}, {"v1:c:id:0:4.0-5.0", 2}}
 	if !slices.Equal(attempts, want) || done.Offset != 6 {
 		t.Errorf("sent %v, safe %+v", attempts, done)

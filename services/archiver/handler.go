@@ -55,8 +55,11 @@ type part struct {
 	since            time.Time
 	// limit is how many units fill the block, lent of them beyond the usual.
 	limit, lent int
-	// split is how far the block is in pieces; nil while it goes whole.
+	// split is how far the block is in pieces, or the one ahead of it; nil while it
+	// goes whole.
 	split *split
+	// flight is the block before, on its way while this one is filled; nil for none.
+	flight *flight
 }
 
 // Assigned takes a partition over, with the plan that its last owner left.
@@ -103,13 +106,18 @@ func (h *handler) Consume(ctx context.Context, p eventlog.Partition, records []*
 	h.mu.Lock()
 	x := h.parts[p]
 	h.mu.Unlock()
+	if len(records) == 0 || x.flight != nil && x.flight.hasEnded() {
+		if err := h.land(ctx, x); err != nil {
+			return eventlog.Committed{}, err
+		}
+	}
 	if x.closing {
 		if err := h.archive(ctx, x); err != nil {
 			return eventlog.Committed{}, err
 		}
 	}
-	for _, r := range records {
-		if err := h.take(ctx, x, r); err != nil {
+	for i, r := range records {
+		if err := h.take(ctx, x, r, i < len(records)-1); err != nil {
 			return eventlog.Committed{}, err
 		}
 	}
@@ -128,6 +136,10 @@ func (h *handler) Revoked(p eventlog.Partition) {
 	defer h.mu.Unlock()
 	if x := h.parts[p]; x != nil {
 		h.backlog.giveBack(x.lent)
+		if x.flight != nil {
+			x.flight.wait()
+			h.backlog.giveBack(x.flight.lent)
+		}
 	}
 	delete(h.parts, p)
 	h.metrics.gone(p, h.shortName(p.Topic))
@@ -135,15 +147,20 @@ func (h *handler) Revoked(p eventlog.Partition) {
 
 // safe is what may be committed: all before it is archived, or it is the plan.
 func (x *part) safe() eventlog.Committed {
-	return committedAt(x.done, note{index: x.done.index, plan: x.recover})
+	n := note{index: x.done.index, plan: x.recover}
+	if x.flight != nil {
+		n.plan = &x.flight.plan
+	}
+	return committedAt(x.done, n)
 }
 
 func committedAt(at position, n note) eventlog.Committed {
 	return eventlog.Committed{Offset: at.offset, Metadata: n.String()}
 }
 
-// take appends a record to the block, and archives each block that it fills.
-func (h *handler) take(ctx context.Context, x *part, r *kgo.Record) error {
+// take appends a record to the block, and archives each block that it fills; more
+// says that others follow at once, to be taken while that one is inserted.
+func (h *handler) take(ctx context.Context, x *part, r *kgo.Record, more bool) error {
 	if r.Offset < x.next.offset {
 		return nil // taken already
 	}
@@ -169,10 +186,15 @@ func (h *handler) take(ctx context.Context, x *part, r *kgo.Record) error {
 		if from == decoded.units {
 			x.next = position{r.Offset + 1, 0}
 		}
-		if full || x.recover == nil && (x.block.units >= x.limit || x.block.bytes >= maxBlockBytes) {
-			if err := h.archive(ctx, x); err != nil {
-				return err
-			}
+		var err error
+		switch filled := x.block.units >= x.limit || x.block.bytes >= maxBlockBytes; {
+		case full, x.recover == nil && filled && !more:
+			err = h.archive(ctx, x)
+		case x.recover == nil && filled:
+			err = h.send(ctx, x)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -218,19 +240,14 @@ func (h *handler) isDue(x *part) bool {
 // does not yet; called again it goes on with the very same block.
 func (h *handler) archive(ctx context.Context, x *part) error {
 	x.closing = true
-	b := x.block
-	if h.gate != nil {
-		if err := h.gate.open(ctx); err != nil {
-			return err
-		}
-	}
-	planned, err := h.plan(ctx, x)
+	planned, err := h.ready(ctx, x)
 	if err != nil {
 		return err
 	}
 	// The insert: every table under the same token. A table that has the block
 	// already drops it.
-	if err := h.insertAll(ctx, x, planned); err != nil {
+	b := x.block
+	if err := h.insertAll(ctx, x, b, planned); err != nil {
 		return err
 	}
 	// The offset behind it is committed with the next round; until then the plan
@@ -244,6 +261,19 @@ func (h *handler) archive(ctx context.Context, x *part) error {
 	h.count(x, b)
 	b.free()
 	return nil
+}
+
+// ready waits until nothing stands before the block, and plans it.
+func (h *handler) ready(ctx context.Context, x *part) (plan, error) {
+	if err := h.land(ctx, x); err != nil {
+		return plan{}, err
+	}
+	if h.gate != nil {
+		if err := h.gate.open(ctx); err != nil {
+			return plan{}, err
+		}
+	}
+	return h.plan(ctx, x)
 }
 
 // plan commits the block's bounds before anything is inserted.

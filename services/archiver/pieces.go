@@ -29,9 +29,9 @@ func splits(err error) bool {
 
 // insertAll puts each table of the block where it belongs: whole under the block's
 // token, or in pieces. Tables before the one in pieces are done.
-func (h *handler) insertAll(ctx context.Context, x *part, planned plan) error {
+func (h *handler) insertAll(ctx context.Context, x *part, b *block, planned plan) error {
 	skipping := x.split != nil
-	for _, t := range x.block.order {
+	for _, t := range b.order {
 		if skipping && t.name() != x.split.table {
 			continue
 		}

@@ -50,6 +50,7 @@ describe('parameters', () => {
   const [, limit] = waiting.params
   it.each([['50', undefined], ['$limit', undefined], ['${limit}', undefined], ['many', 'A whole number is expected.'], ['-1', 'A whole number is expected.'], ['', 'A value is needed.'], [undefined, 'A value is needed.']])('%s', (text, says) =>
     expect(limit && wrong(limit, text)).toBe(says))
+  it('may be any text where it is a name', () => expect(limit && wrong({ ...limit, unit: '' }, 'a.martin')).toBeUndefined())
   it('may be missing where one is optional', () => expect(limit && wrong({ ...limit, optional: true }, '')).toBeUndefined())
   it('take the variables of the dashboard, and leave the query as it was', () => {
     const q = query({ params: { limit: '$n' } })

@@ -39,6 +39,7 @@ export function give(q: VigieQuery, name: string, text: string): VigieQuery {
 export function wrong(p: Param, text: string | undefined): string | undefined {
   if (!text) return p.optional ? undefined : 'A value is needed.'
   if (text.includes('$')) return undefined // a variable of the dashboard
+  if (p.unit === '') return undefined // a name
   return /^\d+$/.test(text) ? undefined : 'A whole number is expected.'
 }
 

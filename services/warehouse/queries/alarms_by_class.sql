@@ -5,19 +5,16 @@
 -- column time time start of the bucket
 -- column class - class of the alarms
 -- column alarms count accepted alarms
-WITH counted AS
-(
-    SELECT intDiv(toUnixTimestamp64Milli(received_at), {bucket_ms:Int64}) AS bucket, alarm_class, count() AS n
-    FROM {accepted_alarms}
-    GROUP BY bucket, alarm_class
-)
-SELECT fromUnixTimestamp64Milli(bucket * {bucket_ms:Int64}, 'UTC') AS time, alarm_class AS class, sum(n) AS alarms
+SELECT fromUnixTimestamp64Milli(x.1 * {bucket_ms:Int64}, 'UTC') AS time, x.2 AS class, sum(x.3) AS alarms
 FROM
 (
-    SELECT bucket, alarm_class, n FROM counted
-    UNION ALL
-    SELECT {each_bucket} AS bucket, alarm_class, toUInt64(0) AS n
-    FROM (SELECT DISTINCT alarm_class FROM counted)
+    SELECT arrayJoin(arrayConcat(groupArray((bucket, alarm_class, n)), arrayFlatten(arrayMap(c -> arrayMap(b -> (b, c, toUInt64(0)), {bucket_range}), groupUniqArray(alarm_class))))) AS x
+    FROM
+    (
+        SELECT intDiv(toUnixTimestamp64Milli(received_at), {bucket_ms:Int64}) AS bucket, alarm_class, count() AS n
+        FROM {accepted_alarms}
+        GROUP BY bucket, alarm_class
+    )
 )
-GROUP BY bucket, alarm_class
-ORDER BY bucket, alarm_class
+GROUP BY time, class
+ORDER BY time, class

@@ -21,7 +21,7 @@ changes AS
     SELECT {bucket_of_change} AS bucket, toInt64({is_waiting}) AS waits,
         waits - lagInFrame(waits, 1, 0) OVER (PARTITION BY incident ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS change
     FROM {db}.incidents
-    WHERE {received_before} AND (site, incident) IN (SELECT site, incident FROM {db}.incident_days WHERE last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC'))
+    WHERE {received_before} AND {incidents_open_since}
 )
 SELECT fromUnixTimestamp64Milli(bucket * {bucket_ms:Int64}, 'UTC') AS time,
     countIf(what = 'opened') AS opened, countIf(what = 'claimed') AS claimed, countIf(what = 'closed') AS closed,

@@ -12,14 +12,14 @@
 WITH
 acted AS
 (
-    SELECT who, sum(n) AS acts, sum(claims) AS claimed, max(n) AS busiest
+    SELECT toString(of) AS who, sum(n) AS acts, sum(claims) AS claimed, max(n) AS busiest
     FROM
     (
-        SELECT toString(operator) AS who, intDiv(toUnixTimestamp64Milli(received_at), 600000) AS slot, count() AS n, countIf(kind = 'incident_claimed') AS claims
+        SELECT operator AS of, intDiv(toUnixTimestamp64Milli(received_at), 600000) AS slot, count() AS n, countIf(kind = 'incident_claimed') AS claims
         FROM {db}.events
         WHERE origin = 'user' AND operator != '' AND {in_range}
             AND event_id NOT IN (SELECT event_id FROM {db}.outcomes WHERE status IN ('refused', 'repeated') AND {received_from})
-        GROUP BY who, slot
+        GROUP BY of, slot
     )
     GROUP BY who
 ),

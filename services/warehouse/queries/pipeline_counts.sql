@@ -15,7 +15,7 @@ SELECT
     assumeNotNull((SELECT count() FROM {db}.heartbeats WHERE received_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))) AS heartbeats,
     assumeNotNull((SELECT count() FROM {db}.beats WHERE received_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))) AS beats,
     assumeNotNull((SELECT count() FROM {db}.detections WHERE status = 'opened' AND received_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))) AS detections,
-    assumeNotNull((SELECT uniqExact(incident) FROM {db}.incidents WHERE NOT deleted AND opened_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND opened_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))) AS incidents,
+    assumeNotNull((SELECT uniqExact(incident) FROM {db}.incidents WHERE NOT deleted AND {received_from} AND opened_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND opened_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))) AS incidents,
     assumeNotNull((SELECT count() FROM {db}.rejected WHERE received_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))) AS rejected,
     assumeNotNull((SELECT count() FROM {db}.undecodable WHERE received_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC'))) AS undecodable,
     assumeNotNull((SELECT max(received_at) FROM {db}.beats)) AS newest_beat

@@ -175,7 +175,8 @@ func TestOpenDetections(t *testing.T) {
 		col("kafka_offset", "UInt64", each(history, func(c change) uint64 { return c.offset })),
 		col("status", "LowCardinality(String)", each(history, func(c change) string { return c.status })),
 		col("kind", "LowCardinality(String)", each(history, func(change) string { return "alarm_storm" })),
-		col("opened_at", typeTime, each(history, func(c change) time.Time { return c.opened })))
+		col("opened_at", typeTime, each(history, func(c change) time.Time { return c.opened })),
+		col("received_at", typeTime, each(history, func(c change) time.Time { return c.opened })))
 	var want []queries.OpenDetection
 	for _, c := range last {
 		if c.status != "closed" {

@@ -16,7 +16,7 @@ held AS
     (
         SELECT toUnixTimestamp64Milli(max(claimed_at)) AS began, toUnixTimestamp64Milli(max(closed_at)) AS ended
         FROM {db}.incidents
-        WHERE NOT deleted AND (site, incident) IN (SELECT site, incident FROM {db}.incident_days WHERE last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC'))
+        WHERE NOT deleted AND {incidents_open_since}
         GROUP BY incident
     )
     WHERE began > 0 AND end_ms > start_ms
