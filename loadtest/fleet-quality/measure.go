@@ -54,7 +54,6 @@ type alarmed struct {
 type scored struct {
 	name                 string
 	hits, misses, alarms int
-	quiet                int
 	delays               []int
 	smallFound, smallAll int
 	byShare              [3][2]int // found, all: below 10 %, below 50 %, above

@@ -30,7 +30,7 @@ var english = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED: func(d *vigiev1.Detection, _ string) string {
 		return fmt.Sprintf("Incident %s was not answered within %s", d.GetIncident(), span(d.GetWindowMs()))
 	},
-	vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED: func(d *vigiev1.Detection, site string) string {
+	vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("The account of %s already belongs to another site; a second binding was refused", site)
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE: func(d *vigiev1.Detection, site string) string {
@@ -51,7 +51,7 @@ var english = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_CLOSED_NOT_PROTECTED: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("%s is closed around the clock and not protected: %s not fully armed", site, factsIn(d, englishFacts))
 	},
-	vigiev1.DetectionKind_DETECTION_KIND_CLOSED_WITHOUT_CONSIGNE: func(d *vigiev1.Detection, site string) string {
+	vigiev1.DetectionKind_DETECTION_KIND_CLOSED_WITHOUT_CONSIGNE: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("%s is closed around the clock and no consigne is in force", site)
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_ABOUT_TO_EXPIRE: func(d *vigiev1.Detection, site string) string {
@@ -108,7 +108,7 @@ var english = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_PROTECTION_NOT_RESTORED: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("%s is not protected though its incident is closed: %s; due by %s", site, factsIn(d, englishFacts), stamp(d.GetUntilMs()))
 	},
-	vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST: func(d *vigiev1.Detection, site string) string {
+	vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("The test of %s ended by its date, nobody ended it", site)
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_FREQUENT_TESTS: func(d *vigiev1.Detection, site string) string {

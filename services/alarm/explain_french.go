@@ -30,7 +30,7 @@ var french = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED: func(d *vigiev1.Detection, _ string) string {
 		return fmt.Sprintf("L'incident %s est resté sans réponse en %s", d.GetIncident(), span(d.GetWindowMs()))
 	},
-	vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED: func(d *vigiev1.Detection, site string) string {
+	vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("Le compte de %s appartient déjà à un autre site ; un second rattachement a été refusé", site)
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE: func(d *vigiev1.Detection, site string) string {
@@ -51,7 +51,7 @@ var french = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_CLOSED_NOT_PROTECTED: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("%s est fermé 24 h/24 et non protégé : pas entièrement en service : %s", site, factsIn(d, frenchFacts))
 	},
-	vigiev1.DetectionKind_DETECTION_KIND_CLOSED_WITHOUT_CONSIGNE: func(d *vigiev1.Detection, site string) string {
+	vigiev1.DetectionKind_DETECTION_KIND_CLOSED_WITHOUT_CONSIGNE: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("%s est fermé 24 h/24 sans aucune consigne en vigueur", site)
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_ABOUT_TO_EXPIRE: func(d *vigiev1.Detection, site string) string {
@@ -108,7 +108,7 @@ var french = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_PROTECTION_NOT_RESTORED: func(d *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("%s n'est pas remis en état bien que son incident soit clos : %s ; échéance %s", site, factsIn(d, frenchFacts), stamp(d.GetUntilMs()))
 	},
-	vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST: func(d *vigiev1.Detection, site string) string {
+	vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("La mise en essai de %s s'est terminée à son échéance, personne ne l'a levée", site)
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_FREQUENT_TESTS: func(d *vigiev1.Detection, site string) string {

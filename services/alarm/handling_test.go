@@ -346,7 +346,6 @@ func TestProtectionNotRestored(t *testing.T) {
 
 func TestOnTest(t *testing.T) {
 	t.Parallel()
-	const kind = "left-on-test test-incomplete frequent-tests test-at-closed-or-high-risk"
 	cases(t, []axisCase{
 		{"trade 8: on test the incident exists, visible, without clock or sound", "shop", func(a *axis) {
 			a.test(a.now+hour, []string{"1"}).alarm(intrusion, "1").alarm(intrusion, "1").expectIncidents("incident intrusion open, on test", "incident intrusion open, 2 alarms, on test")

@@ -79,7 +79,7 @@ func expNeg(x uint64) uint64 {
 // waits for patience on average (M/M/c+M), times in ms.
 func erlangA(servers, load, took, patience uint64) (waits, abandons uint64) {
 	if load == 0 || servers == 0 || took == 0 || patience == 0 {
-		return one * uint64(min(1, load)), one * uint64(min(1, load))
+		return one * min(1, load), one * min(1, load)
 	}
 	leave := mulDiv(took, 1000, patience) // rate of hanging up against serving, thousandths
 	term, sum, line := uint64(one), uint64(one), uint64(0)

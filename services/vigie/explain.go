@@ -160,8 +160,7 @@ func (f *frames) open(e *vigiev1.Event) ([]byte, error) {
 
 // decoded says what a frame means; what is not DC-09 is shown as it is.
 func decoded(e *vigiev1.Event, raw []byte, lang string) string {
-	switch e.GetSource().GetPanel().GetTransport() {
-	case vigiev1.Transport_TRANSPORT_HTTP, vigiev1.Transport_TRANSPORT_SURGARD:
+	if by := e.GetSource().GetPanel().GetTransport(); by == vigiev1.Transport_TRANSPORT_HTTP || by == vigiev1.Transport_TRANSPORT_SURGARD {
 		return ""
 	}
 	return strings.TrimRight(panel.Decode(raw, lang), "\n")

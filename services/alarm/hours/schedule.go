@@ -14,10 +14,11 @@ import (
 const (
 	// MaxHours bounds the rows of a schedule or a holiday; a longer one is refused.
 	MaxHours = 64
-	// MaxTemporary and MaxHolidays bound what stands over a standard schedule;
-	// one more is refused until some have passed or been removed.
+	// MaxTemporary bounds what stands over a standard schedule for a time; one more is
+	// refused until some have passed or been removed.
 	MaxTemporary = 16
-	MaxHolidays  = 128
+	// MaxHolidays is that of holidays.
+	MaxHolidays = 128
 	// maxDays is how far ahead an opening is looked for.
 	maxDays = 400
 )

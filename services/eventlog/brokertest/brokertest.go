@@ -37,7 +37,7 @@ func Kafka(t testing.TB) eventlog.Config {
 	go func() { done <- k.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		<-done
+		<-done //nolint:errcheck // Kafka's own log tells how it ended.
 	})
 	select {
 	case <-k.Ready():

@@ -296,7 +296,7 @@ func TestWhatIsNoFrame(t *testing.T) {
 	if _, err := Read(strings.NewReader("hello")); !errors.Is(err, ErrNotCapture) {
 		t.Error(err)
 	}
-	if Is([]byte(message)) || !Is(w.pcap()[:8]) || !Is(w.pcapng()[:8]) {
+	if Is(message) || !Is(w.pcap()[:8]) || !Is(w.pcapng()[:8]) {
 		t.Error("a capture is not told from frames")
 	}
 }

@@ -19,7 +19,7 @@ func (l *library) version(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ask the engine for its version: %w", err)
 	}
-	defer os.RemoveAll(empty)
+	defer func() { _ = os.RemoveAll(empty) }() // the next start would find it in its way, and say so
 	c, err := l.open("--path=" + empty)
 	if err != nil {
 		return "", err
