@@ -153,6 +153,12 @@ func TestExplainSaysWhoGaveAFigure(t *testing.T) {
 			t.Errorf("%s: %s", lang, got)
 		}
 	}
+	if got := ExplainOwn(a.state().GetFigures(), "en"); got != "Figures: storm.alarms 3, by the site itself" {
+		t.Errorf("the site's own: %q", got)
+	}
+	if got := ExplainOwn(nil, "en"); got != "" {
+		t.Errorf("of a site without any: %q", got)
+	}
 	if got := ExplainGiven(&vigiev1.Detection{}, "en"); got != "" {
 		t.Errorf("without any: %q", got)
 	}
