@@ -191,6 +191,19 @@ func TestEqualFiguresAreHeldOnce(t *testing.T) {
 	}
 }
 
+// A heartbeat reads no figure, whoever gave them.
+func TestAHeartbeatOfASiteWithFiguresOfItsOwnAllocatesNothing(t *testing.T) {
+	a := newSite(t, "home")
+	a.own(stormOf(9)).poll(1, 0)
+	beat := &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Beat{Beat: &vigiev1.Beat{
+		Writer: "r", Group: testGroup, Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, BaseMs: a.now, Site: []uint64{7}, ReceivedDeltaMs: []int64{0},
+	}}}
+	a.fold.Apply(a, 0, 0, beat)
+	if n := testing.AllocsPerRun(20, func() { a.fold.Apply(a, 0, 0, beat) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // Whatever is set in whatever order: the narrowest level that says a figure gives it,
 // and a fold that is restored judges alike.
 func TestTheNarrowestLevelGivesTheFigure(t *testing.T) {
