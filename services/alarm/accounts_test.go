@@ -98,6 +98,9 @@ func TestDeclarations(t *testing.T) {
 			propose(2).expect("accepted")
 			propose(2).expect("refused: policy-version-taken")
 			propose(3).expect("accepted")
+			a.policy(Stamped(DefaultPolicy(), TriedVersion, 0))
+			propose(3).expect("refused: policy-version-taken")
+			propose(4).expect("accepted")
 		}},
 	})
 }

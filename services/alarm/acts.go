@@ -121,14 +121,21 @@ func (w *work) present(ev *vigiev1.Event, how presence) {
 	w.happenings = append(w.happenings, happening{what: happenedPresence, presence: how, user: clip(ev.GetSource().GetUser().GetUser())})
 }
 
+// TriedVersion is the version under which a replay tries a policy: above all that a log
+// has, safe in JSON. What is proposed in the stretch is judged without it.
+const TriedVersion = 1 << 52
+
 // proposePolicy gives a policy its version in log order, or refuses it; the desk
 // broadcasts the accepted form (design decision 56).
 func (w *work) proposePolicy(p *vigiev1.Policy) decided {
-	c := w.cold()
+	c, taken := w.cold(), w.f.policy.version
+	if taken >= TriedVersion {
+		taken = 0
+	}
 	switch {
 	case len(p.GetClasses())+len(p.GetGroups()) == 0:
 		return refused("policy-empty")
-	case p.GetVersion() <= max(c.policyVersion, w.f.policy.version):
+	case p.GetVersion() <= max(c.policyVersion, taken):
 		return refused("policy-version-taken")
 	}
 	c.policyVersion = p.GetVersion()

@@ -33,6 +33,17 @@ func ExplainGiven(d *vigiev1.Detection, lang string) string {
 	return begins + strings.Join(shown, between)
 }
 
+// ExplainOwn lists the figures of a site itself; "" when it has none.
+func ExplainOwn(own *vigiev1.ClassPolicy, lang string) string {
+	of := figures{}
+	of.note(own, vigiev1.GivenFigure_LEVEL_SITE, "")
+	d := &vigiev1.Detection{}
+	for _, g := range of.sorted() {
+		d.Given = append(d.Given, &vigiev1.GivenFigure{Figure: g.figure, Value: g.value, Level: g.level})
+	}
+	return ExplainGiven(d, lang)
+}
+
 // spanOr shows a duration of a policy, which may be below 0.
 func spanOr(ms int64) string {
 	if ms < 0 {

@@ -110,8 +110,14 @@ func (p *policyInForce) figuresFor(class string, rows []*vigiev1.GroupPolicy, ow
 	}
 	out.lay(own)
 	out.note(own, vigiev1.GivenFigure_LEVEL_SITE, "")
-	slices.SortFunc(out.given, func(a, b given) int { return strings.Compare(a.figure, b.figure) })
+	out.sorted()
 	return out
+}
+
+// sorted are the figures given, in the order of their names.
+func (f *figures) sorted() []given {
+	slices.SortFunc(f.given, func(a, b given) int { return strings.Compare(a.figure, b.figure) })
+	return f.given
 }
 
 // note remembers who gave what; the class "" is the default.
@@ -210,8 +216,9 @@ func sectionOf(k vigiev1.DetectionKind) string {
 		return "tests."
 	case vigiev1.DetectionKind_DETECTION_KIND_ONBOARDING_STUCK:
 		return "onboarding."
+	default:
+		return ""
 	}
-	return ""
 }
 
 // givenTo are the figures of a detection's rule that are not the default's.

@@ -153,6 +153,12 @@ func TestExplainSaysWhoGaveAFigure(t *testing.T) {
 			t.Errorf("%s: %s", lang, got)
 		}
 	}
+	if got := ExplainOwn(a.state().GetFigures(), "en"); got != "Figures: storm.alarms 3, by the site itself" {
+		t.Errorf("the site's own: %q", got)
+	}
+	if got := ExplainOwn(nil, "en"); got != "" {
+		t.Errorf("of a site without any: %q", got)
+	}
 	if got := ExplainGiven(&vigiev1.Detection{}, "en"); got != "" {
 		t.Errorf("without any: %q", got)
 	}
@@ -182,6 +188,19 @@ func TestEqualFiguresAreHeldOnce(t *testing.T) {
 	}
 	if n := len(a.fold.interned); n > maxInterned {
 		t.Errorf("%d computations are held", n)
+	}
+}
+
+// A heartbeat reads no figure, whoever gave them.
+func TestAHeartbeatOfASiteWithFiguresOfItsOwnAllocatesNothing(t *testing.T) {
+	a := newSite(t, "home")
+	a.own(stormOf(9)).poll(1, 0)
+	beat := &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Beat{Beat: &vigiev1.Beat{
+		Writer: "r", Group: testGroup, Kind: vigiev1.WriterKind_WRITER_KIND_RECEIVER, BaseMs: a.now, Site: []uint64{7}, ReceivedDeltaMs: []int64{0},
+	}}}
+	a.fold.Apply(a, 0, 0, beat)
+	if n := testing.AllocsPerRun(20, func() { a.fold.Apply(a, 0, 0, beat) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

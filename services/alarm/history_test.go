@@ -35,7 +35,7 @@ func history(t *rapid.T, longest int) []step {
 		class, zone := classes.Draw(t, "class"), strconv.Itoa(rapid.IntRange(1, 8).Draw(t, "zone"))
 		area := strconv.Itoa(rapid.IntRange(0, 2).Draw(t, "area"))
 		user := rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "user")
-		s.do = drawnAct(rapid.IntRange(0, 32).Draw(t, "what"), class, zone, area, user)
+		s.do = drawnAct(rapid.IntRange(0, 34).Draw(t, "what"), class, zone, area, user)
 		out = append(out, s)
 	}
 	return out
@@ -113,9 +113,21 @@ func drawnRule(a *axis, what int, zone, area string, class vigiev1.EventClass) {
 		a.reopening("r", a.now, a.now+day)
 	case 31:
 		a.stage([]vigiev1.ConnectionStage_Stage{installed, tested, inService}[(zone[0]+area[0])%3])
+	case 32:
+		a.own(drawnFigures[(zone[0]+area[0])%3])
+	case 33:
+		a.in("chain")
 	default:
 		a.police(vigiev1.PoliceOrFireCalled_GROUND_UNSPECIFIED)
 	}
+}
+
+// drawnFigures are those that a site may be given: none, and two that open what
+// others would not.
+var drawnFigures = []*vigiev1.ClassPolicy{
+	nil,
+	{Storm: &vigiev1.StormPolicy{Alarms: 2}, Schedule: &vigiev1.SchedulePolicy{LateToCloseMs: minute}},
+	{Supervision: &vigiev1.SupervisionPolicy{GraceMs: second}, Handling: &vigiev1.HandlingPolicy{IdleIntrusionMs: 20 * second}},
 }
 
 // play runs a history; only tells which sites' steps are applied.
@@ -129,6 +141,7 @@ func playUnder(t testingT, steps []step, only func(uint64) bool, duplicates bool
 	quick := DefaultPolicy() // What lasts a week by default ends within a day.
 	quick.Classes[0].Tests.FrequentWindowMs = day
 	quick.Classes[0].Fleet.HoldBackMs = holdBack
+	quick.Groups = []*vigiev1.GroupPolicy{groupRow("chain", stormOf(3))}
 	a.policy(Stamped(quick, 2, 0))
 	sequences, counters := map[uint64]uint32{}, map[uint64]uint64{}
 	now := int64(0)

@@ -64,9 +64,6 @@ func mayJudge(ctx context.Context) error {
 	return nil
 }
 
-// highestVersion is below those under which a replay tries a policy.
-const highestVersion = 1<<52 - 1
-
 func (d *Desk) setPolicy(ctx context.Context, in *policyInput) (*actionOutput, error) {
 	if err := mayJudge(ctx); err != nil {
 		return nil, err
@@ -75,7 +72,7 @@ func (d *Desk) setPolicy(ctx context.Context, in *policyInput) (*actionOutput, e
 	if err := read("body.policy", in.Body.Policy, given); err != nil {
 		return nil, err
 	}
-	if v := given.GetVersion(); v == 0 || v > highestVersion {
+	if v := given.GetVersion(); v == 0 || v >= alarm.TriedVersion {
 		return nil, invalid("body.policy.version", "a version one above that of GET /api/v1/policy is expected", v)
 	}
 	if err := alarm.CheckPolicy(given); err != nil {

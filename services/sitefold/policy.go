@@ -6,17 +6,13 @@ import (
 	"github.com/open-vigie/vigie/services/processor"
 )
 
-// triedVersion is the version under which a policy is tried: above all that a log
-// has, safe in JSON.
-const triedVersion = 1 << 52
-
 // JudgedBy is a fold that judges what stands at offset from, and after it, by
 // another policy, whatever policies the log holds there. It changes nothing in
 // what came before. hear gives what a fleet that judges by the policy, too, has said
 // to a partition since it was last asked, in place of what the log holds of that; nil
 // leaves the log's.
 func JudgedBy(fold processor.Fold, policy *vigiev1.Policy, from int64, hear func(partition int32) []*vigiev1.Broadcast) processor.Fold {
-	tried := alarm.Stamped(&vigiev1.Policy{Author: policy.GetAuthor(), Classes: policy.GetClasses(), Groups: policy.GetGroups()}, triedVersion, 1)
+	tried := alarm.Stamped(&vigiev1.Policy{Author: policy.GetAuthor(), Classes: policy.GetClasses(), Groups: policy.GetGroups()}, alarm.TriedVersion, 1)
 	return &judgedBy{Fold: fold, from: from, hear: hear, policy: &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Policy{Policy: tried}}}
 }
 

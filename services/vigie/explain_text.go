@@ -62,6 +62,9 @@ func (t telling) text(out io.Writer) {
 		fmt.Fprintf(out, "%s %s (%s), %s; %d %s, %d %s, %d %s; %s %d\n", ids.Site(s.Site), st.GetLabel(), ms(st.GetChangedAtMs()), t.state(st),
 			len(st.GetOpenIncidents()), w["openIncidents"], len(st.GetOpenDetections()), w["openDetections"], st.GetAcceptedEvents(), w["accepted"], w["cause"], s.StatePlace.In)
 	}
+	if own := alarm.ExplainOwn(s.State.GetFigures(), t.lang); own != "" {
+		fmt.Fprintln(out, "  "+own)
+	}
 	for _, i := range t.lastIncidents() {
 		t.incident(out, i)
 	}

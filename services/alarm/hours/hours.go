@@ -16,8 +16,12 @@ import (
 // openHours is a time in which a site is open, Unix ms UTC.
 type openHours struct{ from, to int64 }
 
-// chunkDays is how many days of hours are laid out at once.
-const chunkDays = 7
+// Days of hours that are laid out at once: few at first, for the next closing is most
+// often that of today.
+const (
+	firstDays = 2
+	chunkDays = 7
+)
 
 // IsOpen tells whether an instant lies in the hours; false in known when the
 // schedule does not say when the site closes.
@@ -31,7 +35,7 @@ func (s *Schedule) IsOpen(at int64, loc *time.Location) (open, known bool) {
 	if loc == nil || s.Empty() {
 		return false, false
 	}
-	for _, h := range s.hoursAround(at, 0, loc) {
+	for _, h := range s.hoursAround(at, 0, 0, loc) {
 		if at >= h.from && at < h.to {
 			return true, true
 		}
@@ -51,10 +55,10 @@ func (s *Schedule) NextClosing(after int64, loc *time.Location) (int64, bool) {
 	if loc == nil || s.Empty() {
 		return 0, false
 	}
-	for days := 0; days <= maxDays; days += chunkDays {
-		list := s.hoursAround(after, days, loc)
+	for days, chunk := 0, firstDays; days <= maxDays; days, chunk = days+chunk, chunkDays {
+		list := s.hoursAround(after, days, chunk, loc)
 		// Hours that reach the end of the chunk may go on in the next one.
-		end := after + int64(days+chunkDays)*day
+		end := after + int64(days+chunk)*day
 		for _, h := range list {
 			if h.to > after && h.to <= end {
 				return h.to, true
@@ -67,12 +71,12 @@ func (s *Schedule) NextClosing(after int64, loc *time.Location) (int64, bool) {
 // last is the opening of a cycle at or before an instant.
 func (c Cycle) last(at int64) int64 { return c.next(at) - c.Period }
 
-// hoursAround are the hours from two days before to chunkDays+2 days after the
-// day that lies so many days ahead of an instant, in order.
-func (s *Schedule) hoursAround(at int64, days int, loc *time.Location) []openHours {
+// hoursAround are the hours from two days before to chunk+2 days after the day that
+// lies so many days ahead of an instant, in order.
+func (s *Schedule) hoursAround(at int64, days, chunk int, loc *time.Location) []openHours {
 	var list []openHours
 	local := time.UnixMilli(at).In(loc)
-	for d := days - 2; d <= days+chunkDays+2; d++ {
+	for d := days - 2; d <= days+chunk+2; d++ {
 		date := time.Date(local.Year(), local.Month(), local.Day()+d, 0, 0, 0, 0, time.UTC)
 		for _, row := range s.regularRows(date) {
 			list = append(list, s.outsideTemporary(hoursOf(date, row, loc))...)

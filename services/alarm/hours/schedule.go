@@ -14,10 +14,10 @@ import (
 const (
 	// MaxHours bounds the rows of a schedule or a holiday; a longer one is refused.
 	MaxHours = 64
-	// MaxTemporary bounds what stands over a standard schedule for a time; one more is
-	// refused until some have passed or been removed.
+	// MaxTemporary bounds temporary schedules; one more is refused until some have passed.
 	MaxTemporary = 16
-	// MaxHolidays is that of holidays.
+	// MaxHolidays bounds holidays; one more is refused until some have passed or been
+	// removed.
 	MaxHolidays = 128
 	// maxDays is how far ahead an opening is looked for.
 	maxDays = 400
