@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"net"
 	"net/netip"
 	"runtime"
 	"testing"
@@ -47,4 +48,30 @@ func TestPendingForgetsItsPeak(t *testing.T) {
 		t.Errorf("%d bytes are held since %d frames were under way at once, at most %d", grew, frames, most)
 	}
 	runtime.KeepAlive(p)
+}
+
+// Nor are the answers that waited at most to be sent over UDP.
+func TestOutboxForgetsItsPeak(t *testing.T) {
+	m, err := newMetrics(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	d := &door{r: &Receiver{metrics: m}, conn: conn, filled: make(chan struct{}, 1)}
+	var box outbox
+	for _, answers := range []int{2 * manyAnswers, 2 * manyAnswers, 1, 1} {
+		for range answers {
+			d.queue(origin{remote: conn.LocalAddr().(*net.UDPAddr).AddrPort()}, []byte("an answer"))
+		}
+		d.send(&box)
+	}
+	for _, b := range []outbox{box, d.out} {
+		if cap(b.to) > manyAnswers {
+			t.Errorf("room for %d answers is held, at most %d", cap(b.to), manyAnswers)
+		}
+	}
 }
