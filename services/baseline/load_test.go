@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/protobuf/proto"
 
@@ -72,6 +74,7 @@ func begin(t *testing.T, before, after eventlog.Config) {
 	fresh.wantChain(loaded.ID, key.trusted)
 	fresh.wantRestoredFromTheBaseline()
 	fresh.wantOtherRulesRefused()
+	fresh.wantNoSecondBeginning(key.trusted)
 }
 
 // A baseline in a bucket is one: written once, proven, loaded.
@@ -203,6 +206,32 @@ func (l *log) wantChain(id string, trusted note.Verifiers) {
 	}
 }
 
+// wantNoSecondBeginning: who has the key may sign another beginning; two contradict
+// each other.
+func (l *log) wantNoSecondBeginning(trusted note.Verifiers) {
+	l.t.Helper()
+	first := l.records(topics.Checkpoints, 0)[0]
+	other, err := chain.OpenCheckpoint(first.Value, trusted)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	other.Ordinal, other.Hash[0], other.Baseline = other.Ordinal+1, other.Hash[0]^1, strings.Repeat("0", 64)
+	signed, err := other.Sign(l.signer(l.t).signer)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if err := l.cl.ProduceSync(l.t.Context(), &kgo.Record{Topic: l.cfg.Topic(topics.Checkpoints), Value: signed}).FirstErr(); err != nil {
+		l.t.Fatal(err)
+	}
+	report, err := chain.Verify(l.t.Context(), chain.Options{Kafka: l.cfg, Log: discard, Trusted: trusted, Partitions: []int32{0}})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if faults := report.Faults(); len(faults) == 0 || faults[0].Kind != chain.Contradiction {
+		l.t.Errorf("a second beginning gives %v", faults)
+	}
+}
+
 // wantRestoredFromTheBaseline: with both snapshots damaged the state is that of the
 // baseline and the log after it.
 func (l *log) wantRestoredFromTheBaseline() {
@@ -237,7 +266,9 @@ func (l *log) wantOtherRulesRefused() {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	if err := p.Run(l.t.Context()); err == nil || !strings.Contains(err.Error(), "began with a baseline") {
+	ctx, done := context.WithTimeout(l.t.Context(), time.Minute)
+	defer done()
+	if err := p.Run(ctx); err == nil || !strings.Contains(err.Error(), "began with a baseline") {
 		l.t.Errorf("a program of other rules: %v", err)
 	}
 }
@@ -280,7 +311,9 @@ func TestWhatIsNotLoaded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "vigie provision") {
+	ctx, done := context.WithTimeout(t.Context(), time.Minute)
+	defer done()
+	if err := p.Run(ctx); err == nil || !strings.Contains(err.Error(), "vigie provision") {
 		t.Errorf("a processor on half a cluster: %v", err)
 	}
 	fresh.wantRefused(dir, key.trusted, fresh.loading(), baseline.ErrNotEmpty)

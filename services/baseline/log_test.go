@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +45,7 @@ type log struct {
 	beat uint64
 	keys string
 	// damaged snapshots, by id.
+	mu      sync.Mutex
 	damaged [][]byte
 }
 
@@ -353,25 +355,38 @@ func (l *log) saidSince(p int32) map[string]bool {
 }
 
 // damage makes a named snapshot unusable from here on.
-func (l *log) damage(name *vigiev1.Snapshot) { l.damaged = append(l.damaged, name.GetId()) }
+func (l *log) damage(name *vigiev1.Snapshot) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.damaged = append(l.damaged, name.GetId())
+}
 
-// store keeps the snapshots of the log, but for the damaged.
+// store keeps the snapshots of the log, but for the damaged and for those that were
+// removed: a tombstone alone hides nothing before a topic is compacted.
 type store struct {
 	*snapshot.Topic
-	damaged [][]byte
+	l *log
 }
 
 func (l *log) store() store {
-	return store{snapshot.NewTopic(l.cfg, topics.Snapshots, discard), slices.Clone(l.damaged)}
+	return store{snapshot.NewTopic(l.cfg, topics.Snapshots, discard), l}
 }
 
 func (s store) Read(ctx context.Context, name *vigiev1.Snapshot, f func([]byte) error) error {
-	for _, id := range s.damaged {
-		if bytes.Equal(id, name.GetId()) {
-			return fmt.Errorf("%w: damaged", snapshot.ErrUnusable)
-		}
+	s.l.mu.Lock()
+	gone := slices.ContainsFunc(s.l.damaged, func(id []byte) bool { return bytes.Equal(id, name.GetId()) })
+	s.l.mu.Unlock()
+	if gone {
+		return fmt.Errorf("%w: damaged", snapshot.ErrUnusable)
 	}
 	return s.Topic.Read(ctx, name, f)
+}
+
+func (s store) Remove(ctx context.Context, names []*vigiev1.Snapshot) error {
+	for _, name := range names {
+		s.l.damage(name)
+	}
+	return s.Topic.Remove(ctx, names)
 }
 
 func (l *log) topicCount() int {

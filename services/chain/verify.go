@@ -195,6 +195,9 @@ func (v *verifier) bounded(certain []Anchor, start, end int64) ([]Anchor, int64)
 	for first+1 < len(certain) && certain[first+1].Offset <= v.From {
 		first++
 	}
+	for first > 0 && certain[first-1].Offset == certain[first].Offset && certain[first-1].Offset >= start {
+		first-- // All claims on the place where it begins: they may contradict each other.
+	}
 	certain = certain[first:]
 	if v.To > 0 {
 		if i := slices.IndexFunc(certain, func(a Anchor) bool { return a.Offset >= v.To }); i >= 0 {
