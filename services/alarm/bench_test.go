@@ -1,6 +1,7 @@
 package alarm
 
 import (
+	"encoding/binary"
 	"runtime"
 	"testing"
 
@@ -86,6 +87,60 @@ func BenchmarkAlarms(b *testing.B) {
 			f.Apply(env, 0, 0, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: body}})
 		}
 	}
+}
+
+// mixedSites live a day after another: each closes, sends its test and opens; one in
+// ten has an alarm that is restored.
+const mixedSites = 10_000
+
+func mixedDay(day uint64) (events []*vigiev1.LogRecord) {
+	bodies := []func() *vigiev1.Event{
+		func() *vigiev1.Event {
+			return &vigiev1.Event{Body: &vigiev1.Event_Armed{Armed: &vigiev1.Armed{Mode: vigiev1.AreaMode_AREA_MODE_ARMED_FULL, Signal: &vigiev1.Signal{User: "3"}}}}
+		},
+		func() *vigiev1.Event {
+			return &vigiev1.Event{Body: &vigiev1.Event_TestReceived{TestReceived: &vigiev1.TestReceived{Periodic: true}}}
+		},
+		func() *vigiev1.Event { return alarmBody(intrusion, "", "1") },
+		func() *vigiev1.Event { return restoreBody(intrusion, "", "1") },
+		func() *vigiev1.Event {
+			return &vigiev1.Event{Body: &vigiev1.Event_Disarmed{Disarmed: &vigiev1.Disarmed{Signal: &vigiev1.Signal{User: "3"}}}}
+		},
+	}
+	for k, body := range bodies {
+		for i := range uint64(mixedSites) {
+			if (k == 2 || k == 3) && (i+day)%10 != 0 {
+				continue
+			}
+			ev, n := body(), (day*8+uint64(k))*mixedSites+i
+			ev.Id = binary.BigEndian.AppendUint64(make([]byte, 8), n)
+			ev.Fingerprint, ev.Site = ev.Id, i*7919%mixedSites+1
+			ev.ReceivedAtMs = axisStart + int64(day)*24*hour + int64(k)*4*hour
+			ev.Source = &vigiev1.Source{Origin: &vigiev1.Source_Panel{Panel: &vigiev1.PanelSource{Account: "1234", Path: 1, Sequence: uint32(n%9999) + 1}}}
+			events = append(events, &vigiev1.LogRecord{Record: &vigiev1.LogRecord_Event{Event: ev}})
+		}
+	}
+	return events
+}
+
+// BenchmarkMixed: one op is one event of such days.
+func BenchmarkMixed(b *testing.B) {
+	f, env := NewFold(), &stillEnv{w: axisStart, s: axisStart}
+	b.ReportAllocs()
+	var events []*vigiev1.LogRecord
+	day := uint64(0)
+	for b.Loop() {
+		if len(events) == 0 {
+			b.StopTimer()
+			day++
+			events = mixedDay(day)
+			env.w, env.s = axisStart+int64(day)*24*hour, axisStart+int64(day)*24*hour
+			b.StartTimer()
+		}
+		f.Apply(env, 0, 0, events[0])
+		events = events[1:]
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
 // TestASteadyHeartbeatAllocatesNothing and a site of heartbeats is small.

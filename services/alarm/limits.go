@@ -106,6 +106,16 @@ func appendCapped[T any](list []T, item T, bound int) []T {
 	return append(list, item)
 }
 
+// slideCapped is appendCapped for a list that states share: what stands in it is never
+// moved or changed, so that a copy of the state needs none of the list.
+func slideCapped[T any](list []T, item T, bound int) []T {
+	list = list[max(0, len(list)-bound+1):]
+	if len(list) == cap(list) {
+		list = append(make([]T, 0, len(list)+len(list)/2+2), list...)
+	}
+	return append(list, item)
+}
+
 // clip cuts a name to maxText bytes.
 func clip(s string) string {
 	if len(s) > maxText {

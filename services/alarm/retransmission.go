@@ -1,6 +1,8 @@
 package alarm
 
 import (
+	"slices"
+
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
@@ -51,7 +53,7 @@ func (w *work) heardAgain(ev *vigiev1.Event) (ids.ID, bool) {
 		if k < 0 || int(m.counter) != k || m.epoch == c.counters[k].epoch {
 			return m.first, true
 		}
-		c.remembered = append(c.remembered[:i], c.remembered[i+1:]...)
+		c.remembered = slices.Concat(c.remembered[:i], c.remembered[i+1:])
 		break
 	}
 	m := heard{print: print, first: idOf(ev.GetId()), at: w.at, counter: int16(k)}
@@ -61,7 +63,7 @@ func (w *work) heardAgain(ev *vigiev1.Event) (ids.ID, bool) {
 	var sig signal
 	sig, m.alarm = alarmOf(ev)
 	m.point, m.family = sig.point, family(sig.class)
-	c.remembered = appendCapped(c.remembered, m, maxRemembered)
+	c.remembered = slideCapped(c.remembered, m, maxRemembered)
 	return ids.ID{}, false
 }
 
@@ -102,19 +104,14 @@ func (w *work) forgetBefore(at int64) {
 	for n < len(c.remembered) && c.remembered[n].at < at {
 		n++
 	}
-	if n > 0 {
-		c.remembered = append(c.remembered[:0], c.remembered[n:]...)
-	}
+	c.remembered = c.remembered[n:]
 }
 
 // forgetAlarms drops the alarms of a point that has been restored.
 func (w *work) forgetAlarms(sig signal) {
 	c := w.cold()
-	kept := c.remembered[:0]
-	for _, m := range c.remembered {
-		if !m.alarm || !sig.covers(m.point, m.family) {
-			kept = append(kept, m)
-		}
+	gone := func(m heard) bool { return m.alarm && sig.covers(m.point, m.family) }
+	if slices.ContainsFunc(c.remembered, gone) {
+		c.remembered = slices.DeleteFunc(slices.Clone(c.remembered), gone)
 	}
-	c.remembered = kept
 }

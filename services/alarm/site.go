@@ -123,7 +123,7 @@ type heardBy struct {
 // clone is what a record is applied to; the original stays as it was, for the
 // record that fails and for a snapshot that reads it. What is only ever replaced
 // whole (declaration, zone facts, schedule, test, commissioning, visits, steps,
-// texts, binding) is shared.
+// texts, binding) is shared; so is what was remembered, which only grows (slideCapped).
 func (c *cold) clone() *cold {
 	if c == nil {
 		return nil
@@ -136,7 +136,6 @@ func (c *cold) clone() *cold {
 	k.inhibited = slices.Clone(c.inhibited)
 	k.restores = slices.Clone(c.restores)
 	k.counters = slices.Clone(c.counters)
-	k.remembered = slices.Clone(c.remembered)
 	k.acts = slices.Clone(c.acts)
 	k.closed = slices.Clone(c.closed)
 	k.calls = slices.Clone(c.calls)
