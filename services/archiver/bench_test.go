@@ -53,19 +53,7 @@ func benchmarkArchive(b *testing.B, records []*kgo.Record) {
 	var ours, theirs []time.Duration
 	d := &reader{topic: topics.Events}
 	for i := range b.N {
-		var moved []*kgo.Record
-		var ready []*block
-		for n := range blocksAtOnce {
-			full := newBlock(topics.Events)
-			for j, r := range records {
-				next := *r
-				next.Offset = int64((i*blocksAtOnce+n)*len(records) + j)
-				moved = append(moved, &next)
-				decoded := d.read(&next)
-				full.take(&next, decoded, 0, decoded.units-1)
-			}
-			ready = append(ready, full)
-		}
+		moved, ready := several(d, records, i)
 		archive := func() {
 			began := time.Now()
 			done, err := h.Consume(ctx, p, moved)
@@ -102,6 +90,22 @@ func benchmarkArchive(b *testing.B, records []*kgo.Record) {
 	b.ReportMetric(blocksAtOnce*defaultUnits/bares.Seconds(), "bare-rows/s")
 	b.ReportMetric(100*bares.Seconds()/mine.Seconds(), "%share")
 	b.ReportMetric(0, "ns/op")
+}
+
+// several are the blocks of a round: as they come, and as rows.
+func several(d *reader, records []*kgo.Record, round int) (moved []*kgo.Record, ready []*block) {
+	for n := range blocksAtOnce {
+		full := newBlock(topics.Events)
+		for j, r := range records {
+			next := *r
+			next.Offset = int64((round*blocksAtOnce+n)*len(records) + j)
+			moved = append(moved, &next)
+			decoded := d.read(&next)
+			full.take(&next, decoded, 0, decoded.units-1)
+		}
+		ready = append(ready, full)
+	}
+	return moved, ready
 }
 
 func median(d []time.Duration) time.Duration {
