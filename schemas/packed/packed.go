@@ -151,11 +151,11 @@ func (c *Coder) Bytes(v *[]byte) {
 	there := *v != nil
 	c.Bool(&there)
 	switch {
-	case !there:
-		*v = nil
-	case c.reading:
+	case c.reading && there:
 		*v = append([]byte{}, c.take()...)
-	default:
+	case c.reading:
+		*v = nil
+	case there:
 		c.b = append(binary.AppendUvarint(c.b, uint64(len(*v))), *v...)
 	}
 }
@@ -221,12 +221,14 @@ func List[T any](c *Coder, list *[]T, item func(*T)) {
 func Pointer[T any](c *Coder, v **T, item func(*T)) {
 	there := *v != nil
 	c.Bool(&there)
-	if !there {
+	if c.reading { // What is written may be read by others at the same time.
 		*v = nil
-		return
+		if there {
+			*v = new(T)
+		}
 	}
-	if c.reading {
-		*v = new(T)
+	if !there {
+		return
 	}
 	item(*v)
 }

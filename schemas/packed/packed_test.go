@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -149,4 +150,28 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("written again and read: %v", r.End())
 		}
 	})
+}
+
+// What is written is often read by others meanwhile, as a frozen state is: the race
+// detector sees that writing writes nothing into it.
+func TestWritingOnlyReads(t *testing.T) {
+	var state struct {
+		pointer *int64
+		bytes   []byte
+		list    []string
+		text    string
+		yes     bool
+	}
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			c := Writer(nil)
+			Pointer(c, &state.pointer, func(n *int64) { Int(c, n) })
+			c.Bytes(&state.bytes)
+			List(c, &state.list, c.String)
+			c.String(&state.text)
+			c.Bool(&state.yes)
+		})
+	}
+	both.Wait()
 }
