@@ -97,6 +97,7 @@ func TestDeclarations(t *testing.T) {
 			}
 			propose(2).expect("accepted")
 			propose(2).expect("refused: policy-version-taken")
+			propose(4).expect("refused: policy-version-skipped")
 			propose(3).expect("accepted")
 			a.policy(Stamped(DefaultPolicy(), TriedVersion, 0))
 			propose(3).expect("refused: policy-version-taken")

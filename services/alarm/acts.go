@@ -129,14 +129,18 @@ const TriedVersion = 1 << 52
 // broadcasts the accepted form (design decision 56).
 func (w *work) proposePolicy(p *vigiev1.Policy) decided {
 	c, taken := w.cold(), w.f.policy.version
-	if taken >= TriedVersion {
+	tried := taken >= TriedVersion
+	if tried {
 		taken = 0
 	}
+	taken = max(c.policyVersion, taken)
 	switch {
 	case len(p.GetClasses())+len(p.GetGroups()) == 0:
 		return refused("policy-empty")
-	case p.GetVersion() <= max(c.policyVersion, taken):
+	case p.GetVersion() <= taken:
 		return refused("policy-version-taken")
+	case !tried && taken > 0 && p.GetVersion() > taken+1: // Else one act could use them all up.
+		return refused("policy-version-skipped")
 	}
 	c.policyVersion = p.GetVersion()
 	return accepted("")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -87,11 +89,18 @@ var ofASite = []string{"fleet.hold_back_ms", "fleet.given_back_ms", "fleet.troub
 // of it.
 func CheckPolicy(p *vigiev1.Policy) error {
 	var wrong []error
-	if len(p.GetClasses())+len(p.GetGroups()) == 0 {
+	switch {
+	case len(p.GetClasses()) > maxPolicyRows || len(p.GetGroups()) > maxPolicyRows:
+		return fmt.Errorf("the policy has %d classes and %d groups: %d of each at most", len(p.GetClasses()), len(p.GetGroups()), maxPolicyRows)
+	case len(p.GetClasses())+len(p.GetGroups()) == 0:
 		return errors.New("the policy has neither classes nor groups")
 	}
 	seen := map[string]bool{}
 	for _, row := range p.GetClasses() {
+		if !plainName(row.GetSiteClass()) {
+			wrong = append(wrong, fmt.Errorf("class %.80q: up to %d letters, digits and signs are expected", row.GetSiteClass(), maxText))
+			continue
+		}
 		name := fmt.Sprintf("class %q", row.GetSiteClass())
 		wrong = append(wrong, checkRow(name, row, row.GetSiteClass() == "")...)
 		if seen[name] {
@@ -103,8 +112,8 @@ func CheckPolicy(p *vigiev1.Policy) error {
 		name := fmt.Sprintf("group %q", row.GetGroup())
 		wrong = append(wrong, checkRow(name, row.GetFigures(), false)...)
 		switch {
-		case row.GetGroup() == "" || len(row.GetGroup()) > maxText:
-			wrong = append(wrong, fmt.Errorf("%s: a name of 1 to %d bytes is expected", name, maxText))
+		case row.GetGroup() == "" || !plainName(row.GetGroup()):
+			wrong = append(wrong, fmt.Errorf("group %.80q: 1 to %d letters, digits and signs are expected", row.GetGroup(), maxText))
 		case row.GetFigures().GetSiteClass() != "":
 			wrong = append(wrong, fmt.Errorf("%s: its figures name the class %q, a group has none", name, row.GetFigures().GetSiteClass()))
 		case seen[name]:
@@ -113,6 +122,14 @@ func CheckPolicy(p *vigiev1.Policy) error {
 		seen[name] = true
 	}
 	return errors.Join(wrong...)
+}
+
+// maxPolicyRows bounds the classes and the groups that a policy names.
+const maxPolicyRows = 10_000
+
+// plainName: a person can read it, and no screen does something else with it.
+func plainName(s string) bool {
+	return len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == '<' || r == '>' })
 }
 
 // CheckFigures says everything that is wrong with the figures of one site.

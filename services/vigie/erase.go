@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,9 @@ import (
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/internal/vault"
 )
+
+// eraseReason is a reference, never a sentence that could name a person.
+var eraseReason = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // eraseQuestion is what `vigie erase` is asked.
 type eraseQuestion struct {
@@ -33,7 +37,7 @@ alarm receiving centre. What the site sends from now on is sealed under a new ke
 
 Run it on every machine whose receiver or console has keys of its own. A backup of
 the directory of keys keeps the old key for as long as the backup lives.`,
-		Example: `  vigie erase --site S-4711 --reason "request 2026-113" --yes`,
+		Example: `  vigie erase --site S-4711 --reason request-2026-113 --yes`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := load(cmd)
 			if err != nil {
@@ -56,8 +60,12 @@ func (s *settings) erase(cmd *cobra.Command, q eraseQuestion) error {
 	switch {
 	case err != nil:
 		return usageError{fmt.Errorf("--site: %w", err)}
-	case q.reason == "" || q.by == "":
-		return usageError{errors.New("--reason and --by are needed: an erasure is explained to an auditor")}
+	case site == 0:
+		return usageError{errors.New("--site 0 is none: there stand the calls and shifts of the centre")}
+	case q.by == "":
+		return usageError{errors.New("--by is needed: an erasure is explained to an auditor")}
+	case !eraseReason.MatchString(q.reason):
+		return usageError{errors.New("--reason is needed, as a reference: up to 64 letters, digits, . _ and -, as request-2026-113")}
 	case !q.yes:
 		return usageError{fmt.Errorf("texts and frames of %s would be unreadable for ever; add --yes to do it", ids.Site(site))}
 	}
@@ -74,6 +82,12 @@ func (s *settings) erase(cmd *cobra.Command, q eraseQuestion) error {
 	}
 	defer keys.Close()
 	key := vault.SiteKey(site)
+	switch held, err := keys.Holds(key); {
+	case err != nil:
+		return err
+	case !held:
+		return fmt.Errorf("there is no key of %s in %s: nothing of it was ever sealed here", ids.Site(site), dir)
+	}
 	if err := keys.Shred(key); err != nil {
 		return err
 	}

@@ -38,15 +38,19 @@ func TestErasedIsUnreadableEverywhere(t *testing.T) {
 	in.wantNowhere(writtenOfSomebody)
 
 	for _, args := range [][]string{
-		{"erase", "--site", "4711", "--reason", "request 2026-113"}, {"erase", "--site", "4711", "--yes"}, {"erase", "--site", "shop", "--reason", "x", "--yes"},
+		{"erase", "--site", "4711", "--reason", "request-2026-113"}, {"erase", "--site", "4711", "--yes"}, {"erase", "--site", "shop", "--reason", "x", "--yes"},
+		{"erase", "--site", "0", "--reason", "x", "--yes"}, {"erase", "--site", "4711", "--reason", "Jean Dupont", "--yes"},
 	} {
 		cmd := vigie(t.Context(), t, append(args, "--data", in.data)...)
 		if out, err := cmd.CombinedOutput(); err == nil || cmd.ProcessState.ExitCode() != 2 {
 			t.Fatalf("vigie %v: %v\n%s", args, err, out)
 		}
 	}
+	if out, err := vigie(t.Context(), t, "erase", "--site", "999", "--reason", "x", "--yes", "--data", in.data).CombinedOutput(); err == nil || !bytes.Contains(out, []byte("no key of S-999")) {
+		t.Errorf("a site that has no key: %v\n%s", err, out)
+	}
 	in.wantText(leader, writtenOfSomebody, false)
-	if out, err := vigie(t.Context(), t, "erase", "--site", "S-4711", "--reason", "request 2026-113", "--yes", "--data", in.data).CombinedOutput(); err != nil {
+	if out, err := vigie(t.Context(), t, "erase", "--site", "S-4711", "--reason", "request-2026-113", "--yes", "--data", in.data).CombinedOutput(); err != nil {
 		t.Fatalf("vigie erase: %v\n%s", err, out)
 	}
 	in.wantText(leader, "", true)

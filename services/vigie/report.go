@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 	_ "time/tzdata" // a report begins at midnight of its zone, on machines without zones too
@@ -116,6 +117,9 @@ func (q *slaQuestion) writer() (func(*report.SLA, *bytes.Buffer) error, error) {
 			if strings.HasSuffix(q.out, "."+known) {
 				format = known
 			}
+		}
+		if ext := filepath.Ext(q.out); format == "html" && ext != "" && ext != ".html" && ext != ".htm" {
+			return nil, fmt.Errorf("--out %s: no form of the report is called %s; say which one with --format", q.out, ext)
 		}
 	}
 	if q.lang != "en" && q.lang != "fr" {

@@ -30,7 +30,7 @@ const (
 	// maxSessions bounds the file; the oldest session gives way.
 	maxSessions = 1_000
 	// maxLinks bounds the links that wait to be opened.
-	maxLinks = 16
+	maxLinks = 1_000
 	// secretBytes of randomness make a token.
 	secretBytes = 32
 )
@@ -49,7 +49,7 @@ const (
 
 // User is who makes a request.
 type User struct {
-	// Name of [a-z0-9._-]{1,64}, as it stands in the log.
+	// Name of [a-z0-9][a-z0-9._-]{0,63}, as it stands in the log.
 	Name string
 	Role string
 }
@@ -83,6 +83,14 @@ type Auth struct {
 	// links wait in memory only: a restart prints a new one.
 	links map[digest]link
 	state stored
+	// under way are the requests of people, by what ends them with their session.
+	underWay map[*request]struct{}
+}
+
+// request of a person; end is called when their session ends before it.
+type request struct {
+	user, session string
+	end           context.CancelFunc
 }
 
 type digest [sha256.Size]byte
@@ -93,7 +101,7 @@ type link struct {
 	used    bool
 }
 
-var userName = regexp.MustCompile(`^[a-z0-9._-]{1,64}$`)
+var userName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // Open reads the file, or starts a new one.
 func Open(cfg Config, deps Deps) (*Auth, error) {
@@ -101,9 +109,9 @@ func Open(cfg Config, deps Deps) (*Auth, error) {
 		cfg.User = "operator"
 	}
 	if !userName.MatchString(cfg.User) {
-		return nil, fmt.Errorf("user name %q: 1 to 64 of a-z 0-9 . _ - are expected", cfg.User)
+		return nil, fmt.Errorf("user name %q: 1 to 64 of a-z 0-9 . _ - are expected, a letter or digit first", cfg.User)
 	}
-	a := &Auth{user: cfg.User, path: filepath.Join(cfg.Dir, "auth.json"), log: deps.Log, now: deps.Now, links: map[digest]link{}}
+	a := &Auth{user: cfg.User, path: filepath.Join(cfg.Dir, "auth.json"), log: deps.Log, now: deps.Now, links: map[digest]link{}, underWay: map[*request]struct{}{}}
 	if err := a.load(); err != nil {
 		return nil, err
 	}
@@ -142,7 +150,7 @@ func (a *Auth) forgetOldestLink() {
 // ends. It can be shown now and never again.
 func (a *Auth) IssueToken(name string) (string, error) {
 	if !userName.MatchString(name) {
-		return "", fmt.Errorf("token name %q: 1 to 64 of a-z 0-9 . _ - are expected", name)
+		return "", fmt.Errorf("token name %q: 1 to 64 of a-z 0-9 . _ - are expected, a letter or digit first", name)
 	}
 	token := secret()
 	a.mu.Lock()
@@ -162,7 +170,7 @@ const minToken = 32
 // name ends.
 func (a *Auth) AcceptToken(name, token string) error {
 	if !userName.MatchString(name) {
-		return fmt.Errorf("token name %q: 1 to 64 of a-z 0-9 . _ - are expected", name)
+		return fmt.Errorf("token name %q: 1 to 64 of a-z 0-9 . _ - are expected, a letter or digit first", name)
 	}
 	if len(token) < minToken {
 		return fmt.Errorf("the token %q has %d characters: give it %d random ones or more (openssl rand -hex 32)", name, len(token), minToken)
@@ -202,8 +210,42 @@ func (a *Auth) open(token string) (string, error) {
 func (a *Auth) close(value string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.state.dropSession(encode(hash(value)))
+	session := encode(hash(value))
+	a.state.dropSession(session)
+	a.endRequests(func(r *request) bool { return r.session == session })
 	return a.save()
+}
+
+// endRequests ends those under way, a live stream above all, whose session is over.
+func (a *Auth) endRequests(over func(*request) bool) {
+	for r := range a.underWay {
+		if over(r) {
+			r.end()
+		}
+	}
+}
+
+// during is the context of a person's request, which ends with their session; done
+// is to be called after the request.
+func (a *Auth) during(r *http.Request, u User) (ctx context.Context, done func()) {
+	ctx, end := context.WithCancel(With(r.Context(), u))
+	c, err := r.Cookie(a.cookieName())
+	if err != nil || !u.IsPerson() {
+		return ctx, end
+	}
+	one := &request{u.Name, encode(hash(c.Value)), end}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, still := a.state.session(one.session); !still {
+		end() // It ended since it was looked at.
+	}
+	a.underWay[one] = struct{}{}
+	return ctx, func() {
+		end()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.underWay, one)
+	}
 }
 
 // who finds the user of a request, and false for nobody.
@@ -257,7 +299,9 @@ func (a *Auth) Require(next http.Handler) http.Handler {
 		case ok && u.Role == RoleReader && !onlyLooks(r):
 			problem.Write(w, r, problem.New(problem.Forbidden, "a reader looks, and changes nothing"))
 		case ok:
-			next.ServeHTTP(w, r.WithContext(With(r.Context(), u)))
+			ctx, done := a.during(r, u)
+			defer done()
+			next.ServeHTTP(w, r.WithContext(ctx))
 		case isOpen(r.URL.Path):
 			next.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, "/api/"):

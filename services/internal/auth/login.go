@@ -82,8 +82,8 @@ var (
 		problem.English: {"Sign in", "Open the one-time login link that Vigie printed when it started.", "No longer on the screen? Stop Vigie (Ctrl-C) and start it again: it prints a new link, and nothing is lost."},
 	}
 	pageUsed = map[problem.Lang]text{
-		problem.French:  {"Ce lien a déjà servi ou a expiré", "Chaque lien n'ouvre qu'une session, dans les 24 heures.", "Pour en obtenir un autre, arrêtez Vigie (Ctrl-C) et relancez-le : un nouveau lien s'affiche, rien n'est perdu."},
-		problem.English: {"This link was used or has expired", "Each link opens one session, within 24 hours.", "To get another one, stop Vigie (Ctrl-C) and start it again: it prints a new link, and nothing is lost."},
+		problem.French:  {"Ce lien a déjà servi ou a expiré", "Chaque lien n'ouvre qu'une session, dans les 24 heures.", "Demandez-en un autre au chef de poste. Le sien s'affiche au démarrage de Vigie : arrêtez-le (Ctrl-C) et relancez-le, rien n'est perdu."},
+		problem.English: {"This link was used or has expired", "Each link opens one session, within 24 hours.", "Ask the shift leader for another one. The shift leader's own is printed when Vigie starts: stop it (Ctrl-C) and start it again, nothing is lost."},
 	}
 )
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"regexp"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -30,8 +31,13 @@ type invitationInput struct {
 	origin string
 }
 
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$`)
+
 // Resolve implements huma.Resolver.
 func (in *invitationInput) Resolve(ctx huma.Context) []error {
+	if !plainHost.MatchString(ctx.Host()) {
+		return []error{problem.New(problem.Invalid, "the address by which you came is none that a link could lead to; http.url says which does")}
+	}
 	in.origin = "http://" + ctx.Host()
 	if ctx.TLS() != nil {
 		in.origin = "https://" + ctx.Host()
@@ -55,7 +61,7 @@ func RegisterPeople(api huma.API, a *Auth, url string) {
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "invite-person", Method: http.MethodPost, Path: "/api/v1/people", Summary: "Let a person in",
-		Description: "By a shift leader. The same for somebody who is there gives the role anew, and another link for another machine.",
+		Description: "By a shift leader. The same for somebody who is there gives the role anew and another link; the sessions that they had end.",
 		Errors:      []int{401, 403, 422}, Tags: []string{"people"}, DefaultStatus: http.StatusCreated,
 	}, func(ctx context.Context, in *invitationInput) (*struct{ Body Invitation }, error) {
 		if err := onlyLeader(ctx); err != nil {

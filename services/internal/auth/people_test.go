@@ -69,9 +69,9 @@ func TestAShiftLeaderLetsPeopleIn(t *testing.T) {
 		}
 	}
 	anne := d.invite(leader, "anne", RoleOperator)
-	d.invite(leader, "anne", RoleShiftLeader)
-	if got := d.roleOf(anne); got != RoleShiftLeader {
-		t.Errorf("given another role, her session says %q", got)
+	again := d.invite(leader, "anne", RoleShiftLeader)
+	if first, second := d.get("/api/v1/me", anne).StatusCode, d.roleOf(again); first != 401 || second != RoleShiftLeader {
+		t.Errorf("given another role, her old session answers %d and her new one is %q", first, second)
 	}
 	if got := d.auth.People(); !slices.Equal(got, []Person{
 		{"anne", RoleShiftLeader}, {"new-operator", RoleOperator}, {"new-reader", RoleReader}, {"new-shift-leader", RoleShiftLeader}, {"operator", RoleShiftLeader},
@@ -145,11 +145,16 @@ func TestTheFirstPersonStays(t *testing.T) {
 	if err := d.auth.Remove("operator"); !errors.Is(err, ErrFirstPerson) {
 		t.Errorf("removed: %v", err)
 	}
-	if _, err := d.auth.Invite(Person{"operator", RoleReader}, ""); !errors.Is(err, ErrFirstPerson) {
-		t.Errorf("made a reader: %v", err)
+	for _, role := range []string{RoleReader, RoleShiftLeader} { // nor does anybody stand in for them
+		if _, err := d.auth.Invite(Person{"operator", role}, ""); !errors.Is(err, ErrFirstPerson) {
+			t.Errorf("invited as %s: %v", role, err)
+		}
 	}
-	if _, err := d.auth.Invite(Person{"Anne B.", RoleOperator}, ""); err == nil {
-		t.Error("a name that the log does not take was let in")
+	_, _ = d.auth.IssueToken("exchange")
+	for _, name := range []string{"Anne B.", "", ".", "..", "-x", "vigie", "exchange", strings.Repeat("a", 65)} {
+		if _, err := d.auth.Invite(Person{name, RoleOperator}, ""); err == nil {
+			t.Errorf("%q was let in", name)
+		}
 	}
 	if _, err := d.auth.Invite(Person{"anne", RoleMachine}, ""); err == nil {
 		t.Error("a person became a machine")
@@ -171,5 +176,43 @@ func TestASessionOfNobodyOpensNothing(t *testing.T) {
 	d.auth.state.People = nil // As a file that was edited says.
 	if got := d.get("/api/v1/me", anne).StatusCode; got != 401 {
 		t.Errorf("answered %d", got)
+	}
+}
+
+// What a person has open, a live stream above all, ends with their session.
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	for name, end := range map[string]func(*door, func(*http.Request)){
+		"removed":    func(d *door, _ func(*http.Request)) { _ = d.auth.Remove("anne") },
+		"logged out": func(d *door, anne func(*http.Request)) { d.send(http.MethodPost, "/logout", "", anne) },
+		"let in anew": func(d *door, _ func(*http.Request)) {
+			_, _ = d.auth.Invite(Person{"anne", RoleReader}, "http://x")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newPeopleDoor(t)
+			anne := d.invite(d.login(d.auth.LoginLink("http://x")), "anne", RoleOperator)
+			entered, left := make(chan struct{}), make(chan struct{})
+			stream := d.auth.Require(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(entered)
+				<-r.Context().Done()
+				close(left)
+			}))
+			r := httptest.NewRequest(http.MethodGet, "/api/v1/stream", nil)
+			anne(r)
+			go stream.ServeHTTP(httptest.NewRecorder(), r)
+			<-entered
+			end(d, anne)
+			<-left
+		})
+	}
+}
+
+func TestALinkLeadsToAPlainAddress(t *testing.T) {
+	d := newPeopleDoor(t)
+	leader := d.login(d.auth.LoginLink("http://x"))
+	for host, want := range map[string]int{"centre.example:8080": 201, "127.0.0.1:8080": 201, "[::1]:8080": 201, "javascript:alert(1)": 422, "": 422, "a/b": 422} {
+		if status, said := d.send(http.MethodPost, "/api/v1/people", `{"name":"anne","role":"operator"}`, func(r *http.Request) { leader(r); r.Host = host }); status != want {
+			t.Errorf("%q: %d %s, want %d", host, status, said, want)
+		}
 	}
 }

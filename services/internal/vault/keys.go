@@ -149,6 +149,22 @@ func (v *Vault) unwrap(name string, wrapped []byte) (*dataKey, error) {
 	return k, nil
 }
 
+// Holds says whether a subject has a key, or had one that was destroyed.
+func (v *Vault) Holds(keyID string) (held bool, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	release, err := v.hold()
+	if err != nil {
+		return false, fmt.Errorf("looking for the key of %s: %w", keyID, err)
+	}
+	defer release()
+	err = v.db.View(func(tx *bbolt.Tx) error {
+		held = tx.Bucket(bucketShredded).Get([]byte(keyID)) != nil || tx.Bucket(bucketKeys).Get([]byte(generationName(keyID, 1))) != nil
+		return nil
+	})
+	return held, err
+}
+
 // Shred destroys every key of a subject. The file is rewritten, because the
 // store would keep a deleted key in a free page; copies in backups of the
 // directory live as long as the backups do.
