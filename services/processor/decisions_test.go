@@ -141,10 +141,10 @@ func TestTheDeadMansFigureGrowsWhileNothingComes(t *testing.T) {
 	a.watermark(4, start-1_000)
 	for _, want := range []string{"1", "91"} {
 		metric := `
-# HELP vigie_processor_watermark_age_seconds How far the partition's watermark W lies behind this machine's clock: the dead-man's figure.
-# TYPE vigie_processor_watermark_age_seconds gauge
-vigie_processor_watermark_age_seconds{partition="4"} ` + want + "\n"
-		if err := testutil.CollectAndCompare(a, strings.NewReader(metric), "vigie_processor_watermark_age_seconds"); err != nil {
+# HELP watermark_age_seconds How far the partition's watermark W lies behind this machine's clock: the dead-man's figure.
+# TYPE watermark_age_seconds gauge
+watermark_age_seconds{partition="4"} ` + want + "\n"
+		if err := testutil.CollectAndCompare(a, strings.NewReader(metric), "watermark_age_seconds"); err != nil {
 			t.Error(err)
 		}
 		now = now.Add(90 * time.Second)

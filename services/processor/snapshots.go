@@ -106,7 +106,7 @@ func (v *saved) name(n *vigiev1.Snapshot) {
 	keep := min(len(all), generations)
 	v.named = all[:keep:keep]
 	for _, old := range all[keep:] {
-		if !bytes.Equal(old.GetId(), v.baseline.GetId()) {
+		if v.baseline == nil || !bytes.Equal(old.GetId(), v.baseline.GetId()) {
 			v.dropped = append(v.dropped, old)
 		}
 	}
@@ -193,7 +193,10 @@ func (s *session) removal(part *partition) *chore {
 
 func (s *session) sweeping(part *partition) *chore {
 	part.saved.swept = true
-	keep, upTo := append(slices.Clone(part.saved.named), part.saved.baseline), part.saved.sweepTo
+	keep, upTo := slices.Clone(part.saved.named), part.saved.sweepTo
+	if part.saved.baseline != nil {
+		keep = append(keep, part.saved.baseline)
+	}
 	return &chore{what: choreSweep, part: part, do: func(ctx context.Context) error {
 		n, err := s.p.store.Sweep(ctx, part.number, upTo, keep)
 		if n > 0 {
