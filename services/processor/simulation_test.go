@@ -40,7 +40,11 @@ import (
 //	SIM_SEED=4711 go test -tags simulation,synctests -run Simulation -v ./services/processor
 //
 // The tag synctests gives the Kafka client locks that let virtual time pass.
-const simulationSeeds = 24
+const simulationSeeds = 100
+
+// reachingSeeds is from how many seeds on it is not left to chance whether every
+// way to restore and every reason to stand came up.
+const reachingSeeds = 1000
 
 // restores and stops count, over all seeds, where states came from, and why
 // partitions stood.
@@ -54,7 +58,7 @@ func TestSimulation(t *testing.T) {
 	if s := os.Getenv("SIM_SEED"); s != "" {
 		first, n = number(t, "SIM_SEED", s), 1
 	}
-	if n >= simulationSeeds {
+	if n >= reachingSeeds {
 		t.Cleanup(func() { reached(t) })
 	}
 	for seed := first; seed < first+n; seed++ {
