@@ -37,6 +37,7 @@ import (
 // states that a next owner would restore.
 //
 //	SIM_SEEDS=10000 go test -tags simulation,synctests -timeout 12h -run Simulation ./services/processor
+//	SIM_FIRST=10000 SIM_SEEDS=10000 … other ones
 //	SIM_SEED=4711 go test -tags simulation,synctests -run Simulation -v ./services/processor
 //
 // The tag synctests gives the Kafka client locks that let virtual time pass.
@@ -54,6 +55,9 @@ func TestSimulation(t *testing.T) {
 	first, n := uint64(0), uint64(simulationSeeds)
 	if s := os.Getenv("SIM_SEEDS"); s != "" {
 		n = number(t, "SIM_SEEDS", s)
+	}
+	if s := os.Getenv("SIM_FIRST"); s != "" {
+		first = number(t, "SIM_FIRST", s)
 	}
 	if s := os.Getenv("SIM_SEED"); s != "" {
 		first, n = number(t, "SIM_SEED", s), 1
@@ -74,6 +78,7 @@ var stopReasons = []string{reasonNewerEnvelope, reasonFoldFailed, reasonUnwritab
 // reached fails when the histories did not try every way to restore: they would
 // prove little.
 func reached(t *testing.T) {
+	t.Logf("%d times a client asked without end in no time", spins.Load())
 	for _, source := range []string{fromMemory, fromSnapshot, fromOlder, fromLog} {
 		if n, ok := restores.Load(source); ok {
 			t.Logf("%d partitions were restored from %s", n.(*atomic.Int64).Load(), source)
@@ -113,7 +118,7 @@ type simulation struct {
 
 func simulate(t *testing.T, seed uint64) {
 	vn := &kfake.VirtualNetwork{}
-	w := worldOn(t, seed, vn.DialContext, kfake.ListenFn(vn.Listen), kfake.Ports(9092, 9093, 9094))
+	w := worldOn(t, seed, paced(vn.DialContext), kfake.ListenFn(vn.Listen), kfake.Ports(9092, 9093, 9094))
 	// kfake waits for members that are gone until its time-outs, one after the other.
 	w.patience, w.snapshots.Every = 10*time.Minute, time.Millisecond
 	s := &simulation{world: w, alive: map[string]*instance{}, rot: newRot(seed)}
