@@ -101,12 +101,7 @@ const benchPartitions = 8
 func benchBroker(b *testing.B, where string) eventlog.Config {
 	b.Helper()
 	if where == "kfake" {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(benchPartitions, "vigie.events", "vigie.accounts", "vigie.rejected"))
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(cluster.Close)
-		return eventlog.Config{Brokers: cluster.ListenAddrs()}
+		return fakeBroker(b)
 	}
 	libs, err := broker.FindLibs("../../deploy/local/libs")
 	if err != nil {
@@ -127,6 +122,16 @@ func benchBroker(b *testing.B, where string) eventlog.Config {
 		b.Fatal(err)
 	}
 	return kafka
+}
+
+func fakeBroker(tb testing.TB) eventlog.Config {
+	tb.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(benchPartitions, "vigie.events", "vigie.accounts", "vigie.rejected"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(cluster.Close)
+	return eventlog.Config{Brokers: cluster.ListenAddrs()}
 }
 
 // serve runs a service until the benchmark ends.

@@ -24,7 +24,7 @@ const (
 	// retransmission: the same frame from the same source that long after its answer
 	// is a lost answer; later it is a replay.
 	retransmission = 20 * time.Second
-	// maxSightings of accounts' paths, about 60 bytes each.
+	// maxSightings of declared accounts' paths, 50 to 85 bytes each.
 	maxSightings = 1 << 22
 	// inTurn: a source that comes back within that time of another one's frame.
 	inTurn = 10 * time.Minute

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -20,25 +21,9 @@ import (
 type dataKey struct {
 	name   string
 	secret [keySize]byte
-	uses   atomic.Int32
-	ready  atomic.Pointer[cipher.AEAD]
-}
-
-// readyAfter uses a key's cipher is kept ready, which takes six times the key: not for an
-// account that is heard of once, as those that an attacker makes up, and whose one
-// event is sealed field by field.
-const readyAfter = 8
-
-// cipher is that of the key.
-func (k *dataKey) cipher() (cipher.AEAD, error) {
-	if ready := k.ready.Load(); ready != nil {
-		return *ready, nil
-	}
-	aead, err := newAEAD(k.secret[:])
-	if err == nil && k.uses.Add(1) > readyAfter {
-		k.ready.Store(&aead)
-	}
-	return aead, err
+	// uses in a turn, the last in which there were any; ready is kept by ciphers.
+	turn, uses atomic.Int32
+	ready      atomic.Pointer[cipher.AEAD]
 }
 
 // generationName is the stored name of a subject's key after n-1 shreddings.
@@ -247,14 +232,19 @@ func replace(old, fresh *bbolt.DB, path string) error {
 // becomes the old one, and the old one is forgotten. Sealing keys stand under
 // their subject, unsealing keys under "=" and their stored name.
 type cache struct {
+	ciphers ciphers
+
 	mu         sync.Mutex
 	limit      int
 	young, old map[string]*dataKey
 }
 
 func newCache(limit int) *cache {
-	return &cache{limit: limit / 2, young: map[string]*dataKey{}, old: map[string]*dataKey{}}
+	return &cache{ciphers: ciphers{began: time.Now(), limit: limit}, limit: limit / 2, young: map[string]*dataKey{}, old: map[string]*dataKey{}}
 }
+
+// cipher is that of a key that the cache gave.
+func (c *cache) cipher(k *dataKey) (cipher.AEAD, error) { return c.ciphers.of(k, c.ciphers.now()) }
 
 func (c *cache) get(id []byte) (*dataKey, bool) {
 	c.mu.Lock()
@@ -290,4 +280,5 @@ func (c *cache) clear() {
 	defer c.mu.Unlock()
 	clear(c.young)
 	clear(c.old)
+	c.ciphers.clear()
 }

@@ -40,7 +40,7 @@ const (
 	// keySize is that of AES-256.
 	keySize = 32
 	// cachedKeys bounds the unwrapped keys in memory: about 130 bytes each, and 0.8 kB
-	// more for one that is in use (readyAfter).
+	// more for one that is in use (readyAfter): at most 15 MB.
 	cachedKeys = 16_384
 	// lockWait is how long Open waits for another process to let go.
 	lockWait = 3 * time.Second
@@ -247,7 +247,7 @@ func (v *Vault) seal(out *vigiev1.Sealed, keyID, plaintext, aad []byte) error {
 		}
 		v.cache.put(id, k)
 	}
-	aead, err := k.cipher()
+	aead, err := v.cache.cipher(k)
 	if err != nil {
 		return fmt.Errorf("key %s: %w", k.name, err)
 	}
@@ -275,7 +275,7 @@ func (v *Vault) Unseal(s *vigiev1.Sealed, aad []byte) ([]byte, error) {
 		}
 		v.cache.putNamed(k)
 	}
-	aead, err := k.cipher()
+	aead, err := v.cache.cipher(k)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", name, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -244,33 +243,6 @@ func TestCacheIsBounded(t *testing.T) {
 	if _, ok := c.get([]byte("99")); !ok {
 		t.Error("the latest key is not cached")
 	}
-}
-
-// A key that seals one event is not kept with its cipher: an attacker's accounts are
-// many, and each is heard of once.
-func TestKeysOfOneEventAreSmall(t *testing.T) {
-	const keys, most = 4_096, 256
-	held := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := held()
-	c := newCache(2 * keys)
-	for i := range uint64(keys) {
-		k := &dataKey{name: SiteKey(1<<63 + i)}
-		c.put(k.name, k)
-		for range 3 { // what is sealed of one event
-			if _, err := k.cipher(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if each := (held() - before) / keys; each > most {
-		t.Errorf("a key that is hardly used takes %d bytes, at most %d", each, most)
-	}
-	runtime.KeepAlive(c)
 }
 
 // A key is the same before and after its cipher is kept ready, and is shredded in

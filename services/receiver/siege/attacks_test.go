@@ -211,7 +211,8 @@ func (a *attacker) validFrames(n int) {
 	})
 }
 
-// newAccounts sends alarms of accounts that nobody declared, each once.
+// newAccounts sends alarms of accounts that nobody declared, each once; in the next
+// attack the same, and then more.
 func (a *attacker) newAccounts(n int) {
 	a.stream(n, func(b []byte) []byte {
 		return append(b, alarm(fmt.Sprintf("F%07X", a.count.Add(1)), 1, 1)...)

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,8 @@ type facts struct {
 	RSS, Anonymous    int64
 	Heap              int64
 	Goroutines, Files int
+	// Classes are what the runtime has of memory, by what it is used for, in bytes.
+	Classes map[string]int64
 	// Counts are the counters and gauges, by name and labels.
 	Counts map[string]float64
 }
@@ -136,11 +139,29 @@ func run(s service) (stop func() error, err error) {
 	}, nil
 }
 
+const (
+	classPrefix = "/memory/classes/"
+	liveHeap    = "/gc/heap/live"
+)
+
+// memory is what the runtime is asked: what the last collection left, and each class.
+var memory = func() (of []metrics.Sample) {
+	for _, d := range metrics.All() {
+		if d.Name == liveHeap+":bytes" || strings.HasPrefix(d.Name, classPrefix) {
+			of = append(of, metrics.Sample{Name: d.Name})
+		}
+	}
+	return of
+}()
+
 func factsNow(reg *prometheus.Registry) (any, error) {
-	f := facts{Goroutines: runtime.NumGoroutine(), Counts: map[string]float64{}}
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	f.Heap = int64(live[0].Value.Uint64())
+	f := facts{Goroutines: runtime.NumGoroutine(), Counts: map[string]float64{}, Classes: map[string]int64{}}
+	held := slices.Clone(memory)
+	metrics.Read(held)
+	for _, m := range held {
+		f.Classes[strings.TrimSuffix(strings.TrimPrefix(m.Name, classPrefix), ":bytes")] = int64(m.Value.Uint64())
+	}
+	f.Heap = f.Classes[liveHeap]
 	var err, failed error
 	if f.RSS, f.Anonymous, err = resident(os.Getpid()); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -40,6 +41,8 @@ type sample struct {
 	Files      int     `json:"files"`
 	// Connections of panels and attackers at that moment.
 	Connections int `json:"connections"`
+	// Classes of the runtime's memory in bytes: what grew, when something did.
+	Classes map[string]int64 `json:"memory_classes"`
 }
 
 // round is what good panels saw in a turn of the mixture; Seconds has the wait for the
@@ -69,7 +72,9 @@ type soaked struct {
 	Rounds  []round    `json:"rounds"`
 	Attacks []repelled `json:"attacks"`
 	Trends  []trend    `json:"trends"`
-	Samples []sample   `json:"samples"`
+	// Classes are the trends of the runtime's memory, which nothing is asked of.
+	Classes []trend  `json:"memory_class_trends"`
+	Samples []sample `json:"samples"`
 }
 
 // soak is a running one.
@@ -185,7 +190,7 @@ func (s *soak) sample(stop <-chan struct{}) {
 		f := s.w.facts()
 		s.result.Samples = append(s.result.Samples, sample{
 			Seconds: time.Since(s.begin).Seconds(), RSS: f.RSS, Anonymous: f.Anonymous, Heap: f.Heap, Goroutines: f.Goroutines, Files: f.Files,
-			Connections: int(f.count("vigie_receiver_connections")),
+			Connections: int(f.count("vigie_receiver_connections")), Classes: f.Classes,
 		})
 	}
 }
@@ -206,6 +211,10 @@ func (s *soak) judge(k *kafka) {
 		if !tr.Flat && *soakFlag > 0 {
 			s.t.Errorf("not flat: %s", tr)
 		}
+	}
+	s.result.Classes = classTrends(s.result.Samples)
+	for _, tr := range s.result.Classes {
+		s.t.Log(tr)
 	}
 	s.t.Logf("%.0f s: %d messages answered, %d alarms in the log, Kafka stopped %d times and killed %d times, %d samples",
 		s.result.Seconds, s.result.Answered, s.result.Ledger, s.result.Stops, s.result.Kills, len(s.result.Samples))
@@ -256,7 +265,7 @@ const (
 )
 
 func trends(samples []sample) []trend {
-	samples = samples[len(samples)/6:]
+	samples = settled(samples)
 	of := func(what string, slack float64, value func(sample) float64) trend {
 		return newTrend(what, slack, samples, value)
 	}
@@ -267,6 +276,21 @@ func trends(samples []sample) []trend {
 		of("files", slackCount, func(s sample) float64 { return float64(s.Files) }),
 	}
 }
+
+// classTrends tell what memory is made of, and what of it grew.
+func classTrends(samples []sample) (of []trend) {
+	samples = settled(samples)
+	if len(samples) == 0 {
+		return nil
+	}
+	for _, class := range slices.Sorted(maps.Keys(samples[0].Classes)) {
+		of = append(of, newTrend(class+", bytes", slackBytes, samples, func(s sample) float64 { return float64(s.Classes[class]) }))
+	}
+	return append(of, newTrend("of files, bytes", slackBytes, samples, func(s sample) float64 { return float64(s.RSS - s.Anonymous) }))
+}
+
+// settled are the samples after the first sixth.
+func settled(samples []sample) []sample { return samples[len(samples)/6:] }
 
 func newTrend(what string, slack float64, samples []sample, value func(sample) float64) trend {
 	t := trend{What: what}
