@@ -16,7 +16,9 @@
 // token: if it had arrived it is dropped, if not it is inserted. A block is
 // never cut anew once it was planned, and nothing is inserted without a plan.
 // Where ClickHouse refuses a block it goes in pieces, each of which becomes part of
-// the plan before it is sent, down to the one row that is set aside.
+// the plan before it is sent, down to the one row that is set aside. What an insert
+// without an answer brings late adds nothing to them (split). After a take-over, and
+// after an answer that did not come, the table is asked which rows it has.
 package archiver
 
 import (

@@ -35,6 +35,9 @@ func (h *handler) send(ctx context.Context, x *part) error {
 	if err != nil {
 		return err
 	}
+	if x.block.first.offset <= x.floor {
+		return h.archive(ctx, x)
+	}
 	f := &flight{plan: planned, block: x.block, end: x.next, lent: x.lent, ended: make(chan struct{})}
 	x.flight, x.block, x.lent, x.planned, x.closing = f, newBlock(x.topic), 0, false, false
 	go func() {
@@ -57,6 +60,7 @@ func (h *handler) land(ctx context.Context, x *part) error {
 	}
 	f.wait()
 	if f.err != nil {
+		x.doubt = true
 		if h.gate != nil {
 			if err := h.gate.open(ctx); err != nil {
 				return err
@@ -67,7 +71,7 @@ func (h *handler) land(ctx context.Context, x *part) error {
 		}
 	}
 	h.backlog.giveBack(f.lent)
-	x.done, x.split, x.flight = f.end, nil, nil
+	x.done, x.split, x.doubt, x.flight = f.end, nil, false, nil
 	h.count(x, f.block)
 	f.block.free()
 	return nil

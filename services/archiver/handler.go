@@ -58,6 +58,13 @@ type part struct {
 	// split is how far the block is in pieces, or the one ahead of it; nil while it
 	// goes whole.
 	split *split
+	// doubt says that an insert of the block may have had an effect that nobody told us
+	// of: an answer was lost, or the block was planned by another.
+	doubt bool
+	// looked says that floor is known: the offset of the last row that stands in the
+	// warehouse though nothing committed tells of it; -1 for none.
+	looked bool
+	floor  int64
 	// flight is the block before, on its way while this one is filled; nil for none.
 	flight *flight
 }
@@ -72,14 +79,14 @@ func (h *handler) Assigned(ctx context.Context, p eventlog.Partition, at eventlo
 	if err != nil {
 		return err
 	}
-	x := &part{p: p, topic: h.shortName(p.Topic), log: log, commit: commit, recover: n.plan, limit: h.cfg.BlockUnits}
+	x := &part{p: p, topic: h.shortName(p.Topic), log: log, commit: commit, recover: n.plan, limit: h.cfg.BlockUnits, floor: -1}
 	x.done = position{at.Offset, n.index}
 	x.next = x.done
 	if n.plan != nil {
 		if n.plan.log != log {
 			return fmt.Errorf("%w: %s, partition %d: the planned block is of the log %s, this one is %s: the topic was made anew; set the group's offset by hand", eventlog.ErrStop, p.Topic, p.Number, n.plan.log, log)
 		}
-		x.split = n.plan.split
+		x.split, x.doubt = n.plan.split, true
 		h.metrics.resent.WithLabelValues(x.topic).Inc()
 		h.deps.Log.Info("a planned block is sent again", "topic", p.Topic, "partition", p.Number, "token", n.plan.token())
 	}
@@ -252,7 +259,7 @@ func (h *handler) archive(ctx context.Context, x *part) error {
 	}
 	// The offset behind it is committed with the next round; until then the plan
 	// stands, and costs at most a block that is dropped.
-	x.done, x.recover, x.split, x.planned, x.closing = x.next, nil, nil, false, false
+	x.done, x.recover, x.split, x.doubt, x.planned, x.closing = x.next, nil, nil, false, false, false
 	if planned.last.offset >= x.done.offset && !planned.last.before(x.done) {
 		x.done = position{planned.last.offset + 1, 0}
 		x.next = x.done
@@ -272,6 +279,9 @@ func (h *handler) ready(ctx context.Context, x *part) (plan, error) {
 		if err := h.gate.open(ctx); err != nil {
 			return plan{}, err
 		}
+	}
+	if err := h.lookBehind(ctx, x); err != nil {
+		return plan{}, err
 	}
 	return h.plan(ctx, x)
 }

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,7 +140,8 @@ type Column struct {
 
 // Insert appends the rows to a table in one block. ClickHouse drops a block
 // whose token it has seen in that table, so that the caller may, after any
-// error, send the very same rows with the same token until it succeeds.
+// error, send the very same rows with the same token until it succeeds. What is sent
+// may land at any time after an error: with ctx the waiting ends, not the insert.
 func (db *DB) Insert(ctx context.Context, table, token string, columns []Column) error {
 	types := make([]clickhouse.ColumnNameAndType, len(columns))
 	names := ""
@@ -163,6 +165,11 @@ func (db *DB) Insert(ctx context.Context, table, token string, columns []Column)
 		return fmt.Errorf("prepare a block for %s: %w", table, err)
 	}
 	for i, c := range columns {
+		// The driver would send a block of unequal columns as an empty one, and succeed.
+		if n, want := reflect.ValueOf(c.Values).Len(), reflect.ValueOf(columns[0].Values).Len(); n != want {
+			_ = batch.Abort()
+			return fmt.Errorf("column %s of %s: %w: it has %d values, %s has %d", c.Name, table, ErrRefused, n, columns[0].Name, want)
+		}
 		if err := batch.Column(i).Append(c.Values); err != nil {
 			_ = batch.Abort()
 			return fmt.Errorf("column %s of %s: %w: %w", c.Name, table, ErrRefused, err)
