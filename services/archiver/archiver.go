@@ -83,6 +83,7 @@ type Archiver struct {
 	cfg     Config
 	deps    Deps
 	metrics *metrics
+	ahead   prepareFunc
 	backlog *backlog
 	ready   chan struct{}
 }
@@ -111,15 +112,16 @@ func New(cfg Config, deps Deps) (*Archiver, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
+	var prepare prepareFunc
 	if deps.Insert == nil {
-		deps.Insert = deps.DB.Insert
+		deps.Insert, prepare = deps.DB.Insert, deps.DB.Prepare
 	}
 	m, err := newMetrics(deps.Metrics)
 	if err != nil {
 		return nil, err
 	}
 	m.lag.backlog.log = deps.Log
-	return &Archiver{cfg: cfg, deps: deps, metrics: m, backlog: m.lag.backlog, ready: make(chan struct{})}, nil
+	return &Archiver{cfg: cfg, deps: deps, metrics: m, ahead: prepare, backlog: m.lag.backlog, ready: make(chan struct{})}, nil
 }
 
 // Ready is closed once the schema is right and the group has given out the
@@ -145,7 +147,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 	}
 	defer out.close()
 	h := &handler{
-		cfg: a.cfg, deps: a.deps, metrics: a.metrics, logs: logs, backlog: a.backlog, parts: map[eventlog.Partition]*part{}, reject: out.say,
+		cfg: a.cfg, deps: a.deps, metrics: a.metrics, logs: logs, backlog: a.backlog, parts: map[eventlog.Partition]*part{}, reject: out.say, prepare: a.ahead,
 		gate: &gate{db: a.deps.DB, log: a.deps.Log, now: a.deps.Now, metrics: a.metrics},
 	}
 	consumer := eventlog.NewConsumer(a.deps.Kafka, eventlog.ConsumerOptions{

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -32,6 +33,10 @@ type handler struct {
 	gate *gate
 	// reject says on vigie.rejected what was set aside; nil where nobody is told.
 	reject func(context.Context, *vigiev1.Rejected) error
+	// prepare makes blocks ready ahead; nil to do so when they are inserted. gotReady
+	// is how many are.
+	prepare  prepareFunc
+	gotReady atomic.Int32
 
 	mu    sync.Mutex
 	parts map[eventlog.Partition]*part
@@ -143,8 +148,10 @@ func (h *handler) Revoked(p eventlog.Partition) {
 	defer h.mu.Unlock()
 	if x := h.parts[p]; x != nil {
 		h.backlog.giveBack(x.lent)
+		h.drop(x.block)
 		if x.flight != nil {
 			x.flight.wait()
+			h.drop(x.flight.block)
 			h.backlog.giveBack(x.flight.lent)
 		}
 	}
@@ -247,6 +254,7 @@ func (h *handler) isDue(x *part) bool {
 // does not yet; called again it goes on with the very same block.
 func (h *handler) archive(ctx context.Context, x *part) error {
 	x.closing = true
+	h.getReady(ctx, x)
 	planned, err := h.ready(ctx, x)
 	if err != nil {
 		return err
@@ -266,17 +274,17 @@ func (h *handler) archive(ctx context.Context, x *part) error {
 	}
 	x.block = newBlock(x.topic)
 	h.count(x, b)
+	h.drop(b)
 	b.free()
 	return nil
 }
 
 // ready waits until nothing stands before the block, and plans it.
 func (h *handler) ready(ctx context.Context, x *part) (plan, error) {
-	if err := h.land(ctx, x); err != nil {
-		return plan{}, err
-	}
-	if h.gate != nil {
-		if err := h.gate.open(ctx); err != nil {
+	// The gate is asked while the block before is on its way; where that took long it
+	// is asked again.
+	for _, step := range []func(context.Context) error{h.open, func(ctx context.Context) error { return h.land(ctx, x) }, h.open} {
+		if err := step(ctx); err != nil {
 			return plan{}, err
 		}
 	}
@@ -318,11 +326,24 @@ func (h *handler) checkPlan(x *part) error {
 	return fmt.Errorf("%w: %w: %s, partition %d, plan %s of %d, found %s to %s of %d", eventlog.ErrStop, ErrPlanGone, x.p.Topic, x.p.Number, p.token(), p.units, b.first, b.last, b.units)
 }
 
+// open returns why no block may be planned just now, nil when one may.
+func (h *handler) open(ctx context.Context) error {
+	if h.gate == nil {
+		return nil
+	}
+	return h.gate.open(ctx)
+}
+
 func (h *handler) insert(ctx context.Context, table, token string, columns []warehouse.Column, rows int) error {
+	return h.attempt(ctx, table, rows, func(ctx context.Context) error { return h.deps.Insert(ctx, table, token, columns) })
+}
+
+// attempt bounds an insert of rows, and counts what comes of it.
+func (h *handler) attempt(ctx context.Context, table string, rows int, insert func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, insertPatience)
 	defer cancel()
 	began := h.deps.Now()
-	if err := h.deps.Insert(ctx, table, token, columns); err != nil {
+	if err := insert(ctx); err != nil {
 		h.metrics.failures.Inc()
 		if !splits(err) {
 			h.metrics.available.Set(0)

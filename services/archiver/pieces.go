@@ -65,9 +65,9 @@ func (h *handler) whole(ctx context.Context, x *part, b *block, t table, planned
 	if b.first.offset <= x.floor {
 		return false, h.cutTo(ctx, x, planned, split{t.name(), 0, t.rows()})
 	}
-	refused := h.insert(ctx, t.name(), planned.token(), t.columns(), t.rows())
+	refused := h.insertWhole(ctx, b, t, planned.token())
 	switch {
-	case refused == nil && !x.doubt:
+	case refused == nil && (!x.doubt || !h.canLook()):
 		return true, nil
 	case refused != nil && !splits(refused):
 		x.doubt = true
