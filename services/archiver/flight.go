@@ -99,7 +99,7 @@ func (h *handler) getReady(ctx context.Context, x *part) {
 	token := plan{log: x.log, first: b.first, last: b.last}.token()
 	b.ready = map[string]*warehouse.Prepared{}
 	for _, t := range b.order {
-		if h.gotReady.Add(1) > maxReady {
+		if h.gotReady.Add(1) > maxReady || h.canLook() && h.deps.DB.Crowded() {
 			h.gotReady.Add(-1)
 			return
 		}

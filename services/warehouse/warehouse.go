@@ -114,6 +114,9 @@ func (db *DB) Conn() driver.Conn { return db.conn }
 // Database is the name of the database of Vigie's tables.
 func (db *DB) Database() string { return db.database }
 
+// Crowded says that most connections are in use: one more may have to be waited for.
+func (db *DB) Crowded() bool { return db.conn.Stats().Open > maxConnections/2 }
+
 // Ping asks whether ClickHouse answers.
 func (db *DB) Ping(ctx context.Context) error {
 	if err := db.conn.Ping(ctx); err != nil {
