@@ -281,12 +281,18 @@ func (h *handler) archive(ctx context.Context, x *part) error {
 
 // ready waits until nothing stands before the block, and plans it.
 func (h *handler) ready(ctx context.Context, x *part) (plan, error) {
-	// The gate is asked while the block before is on its way; where that took long it
-	// is asked again.
-	for _, step := range []func(context.Context) error{h.open, func(ctx context.Context) error { return h.land(ctx, x) }, h.open} {
-		if err := step(ctx); err != nil {
+	if x.flight != nil {
+		// Asked now, the gate need not be asked when the block has landed, unless that
+		// takes long.
+		if err := h.open(ctx); err != nil {
 			return plan{}, err
 		}
+		if err := h.land(ctx, x); err != nil {
+			return plan{}, err
+		}
+	}
+	if err := h.open(ctx); err != nil {
+		return plan{}, err
 	}
 	if err := h.lookBehind(ctx, x); err != nil {
 		return plan{}, err
