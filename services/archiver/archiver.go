@@ -16,7 +16,9 @@
 // token: if it had arrived it is dropped, if not it is inserted. A block is
 // never cut anew once it was planned, and nothing is inserted without a plan.
 // Where ClickHouse refuses a block it goes in pieces, each of which becomes part of
-// the plan before it is sent, down to the one row that is set aside.
+// the plan before it is sent, down to the one row that is set aside. What an insert
+// without an answer brings late adds nothing to them (split). After a take-over, and
+// after an answer that did not come, the table is asked which rows it has.
 package archiver
 
 import (
@@ -81,6 +83,7 @@ type Archiver struct {
 	cfg     Config
 	deps    Deps
 	metrics *metrics
+	ahead   prepareFunc
 	backlog *backlog
 	ready   chan struct{}
 }
@@ -109,15 +112,16 @@ func New(cfg Config, deps Deps) (*Archiver, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
+	var prepare prepareFunc
 	if deps.Insert == nil {
-		deps.Insert = deps.DB.Insert
+		deps.Insert, prepare = deps.DB.Insert, deps.DB.Prepare
 	}
 	m, err := newMetrics(deps.Metrics)
 	if err != nil {
 		return nil, err
 	}
 	m.lag.backlog.log = deps.Log
-	return &Archiver{cfg: cfg, deps: deps, metrics: m, backlog: m.lag.backlog, ready: make(chan struct{})}, nil
+	return &Archiver{cfg: cfg, deps: deps, metrics: m, ahead: prepare, backlog: m.lag.backlog, ready: make(chan struct{})}, nil
 }
 
 // Ready is closed once the schema is right and the group has given out the
@@ -143,7 +147,7 @@ func (a *Archiver) Run(ctx context.Context) error {
 	}
 	defer out.close()
 	h := &handler{
-		cfg: a.cfg, deps: a.deps, metrics: a.metrics, logs: logs, backlog: a.backlog, parts: map[eventlog.Partition]*part{}, reject: out.say,
+		cfg: a.cfg, deps: a.deps, metrics: a.metrics, logs: logs, backlog: a.backlog, parts: map[eventlog.Partition]*part{}, reject: out.say, prepare: a.ahead,
 		gate: &gate{db: a.deps.DB, log: a.deps.Log, now: a.deps.Now, metrics: a.metrics},
 	}
 	consumer := eventlog.NewConsumer(a.deps.Kafka, eventlog.ConsumerOptions{

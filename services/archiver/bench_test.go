@@ -45,7 +45,7 @@ func benchmarkArchive(b *testing.B, records []*kgo.Record) {
 	h := &handler{
 		cfg: Config{FlushEvery: time.Hour, QuietEvery: time.Hour, BlockUnits: defaultUnits}, metrics: m, backlog: m.lag.backlog,
 		deps: Deps{Log: discard, DB: db, Insert: db.Insert, Now: time.Now}, parts: map[eventlog.Partition]*part{},
-		gate: &gate{db: db, log: discard, now: time.Now, metrics: m}, logs: &logNames{cluster: "c", ids: map[string]string{p.Topic: "id"}},
+		prepare: db.Prepare, gate: &gate{db: db, log: discard, now: time.Now, metrics: m}, logs: &logNames{cluster: "c", ids: map[string]string{p.Topic: "id"}},
 	}
 	if err := h.Assigned(ctx, p, eventlog.Committed{}, func(context.Context, eventlog.Committed) error { return nil }); err != nil {
 		b.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 	"github.com/open-vigie/vigie/schemas/wire"
+	"github.com/open-vigie/vigie/services/warehouse"
 )
 
 // decoderVersion counts the changes of what a record becomes in rows. It stands
@@ -41,6 +42,9 @@ type block struct {
 
 	tables map[string]table
 	order  []table
+	// ready are the tables that are in ClickHouse's columns already, by name; nil when
+	// none was tried.
+	ready map[string]*warehouse.Prepared
 }
 
 func newBlock(topic string) *block { return &block{topic: topic, tables: map[string]table{}} }

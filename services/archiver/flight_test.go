@@ -12,6 +12,7 @@ import (
 
 	"github.com/open-vigie/vigie/services/eventlog"
 	"github.com/open-vigie/vigie/services/warehouse"
+	"github.com/open-vigie/vigie/services/warehouse/enginetest"
 )
 
 // flown is a handler of blocks of two records, whose inserts the test lets go.
@@ -50,15 +51,18 @@ func newFlown(t *testing.T) *flown {
 
 func (f *flown) consume(t *testing.T, offsets ...int64) eventlog.Committed {
 	t.Helper()
-	var records []*kgo.Record
-	for _, o := range offsets {
-		records = append(records, &kgo.Record{Topic: f.p.Topic, Offset: o, Value: []byte{}})
-	}
-	safe, err := f.Consume(context.Background(), f.p, records)
+	safe, err := f.Consume(context.Background(), f.p, recordsAt(f.p, offsets...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return safe
+}
+
+func recordsAt(p eventlog.Partition, offsets ...int64) (out []*kgo.Record) {
+	for _, o := range offsets {
+		out = append(out, &kgo.Record{Topic: p.Topic, Offset: o, Value: []byte{}})
+	}
+	return out
 }
 
 // While a block is on its way its plan stands beside the offset before it, whatever
@@ -149,4 +153,25 @@ func revokedWaits(t *testing.T) {
 	}
 	f.answers <- nil
 	<-gone
+}
+
+// A block that was made ready and is not sent gives its connection back.
+func TestBlocksMadeReadyAreGivenBack(t *testing.T) {
+	f := newFlown(t)
+	db := enginetest.Open(t, enginetest.Shared(t))
+	f.prepare = db.Prepare
+	for range 2 { // on its way, and once more when it is to land
+		f.answers <- errors.New("away")
+	}
+	if _, err := f.Consume(context.Background(), f.p, recordsAt(f.p, 0, 1, 2, 3, 4)); err == nil {
+		t.Fatal("a block that did not arrive was taken for done")
+	}
+	open := db.Conn().Stats().Open
+	if n := f.gotReady.Load(); n != 1 || open != 1 {
+		t.Errorf("%d tables were made ready, on %d connections", n, open)
+	}
+	f.Revoked(f.p)
+	if n, open := f.gotReady.Load(), db.Conn().Stats().Open; n != 0 || open != 0 {
+		t.Errorf("let go, %d tables are still ready, on %d connections", n, open)
+	}
 }

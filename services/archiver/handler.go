@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -32,6 +33,10 @@ type handler struct {
 	gate *gate
 	// reject says on vigie.rejected what was set aside; nil where nobody is told.
 	reject func(context.Context, *vigiev1.Rejected) error
+	// prepare makes blocks ready ahead; nil to do so when they are inserted. gotReady
+	// is how many are.
+	prepare  prepareFunc
+	gotReady atomic.Int32
 
 	mu    sync.Mutex
 	parts map[eventlog.Partition]*part
@@ -58,6 +63,13 @@ type part struct {
 	// split is how far the block is in pieces, or the one ahead of it; nil while it
 	// goes whole.
 	split *split
+	// doubt says that an insert of the block may have had an effect that nobody told us
+	// of: an answer was lost, or the block was planned by another.
+	doubt bool
+	// looked says that floor is known: the offset of the last row that stands in the
+	// warehouse though nothing committed tells of it; -1 for none.
+	looked bool
+	floor  int64
 	// flight is the block before, on its way while this one is filled; nil for none.
 	flight *flight
 }
@@ -72,14 +84,14 @@ func (h *handler) Assigned(ctx context.Context, p eventlog.Partition, at eventlo
 	if err != nil {
 		return err
 	}
-	x := &part{p: p, topic: h.shortName(p.Topic), log: log, commit: commit, recover: n.plan, limit: h.cfg.BlockUnits}
+	x := &part{p: p, topic: h.shortName(p.Topic), log: log, commit: commit, recover: n.plan, limit: h.cfg.BlockUnits, floor: -1}
 	x.done = position{at.Offset, n.index}
 	x.next = x.done
 	if n.plan != nil {
 		if n.plan.log != log {
 			return fmt.Errorf("%w: %s, partition %d: the planned block is of the log %s, this one is %s: the topic was made anew; set the group's offset by hand", eventlog.ErrStop, p.Topic, p.Number, n.plan.log, log)
 		}
-		x.split = n.plan.split
+		x.split, x.doubt = n.plan.split, true
 		h.metrics.resent.WithLabelValues(x.topic).Inc()
 		h.deps.Log.Info("a planned block is sent again", "topic", p.Topic, "partition", p.Number, "token", n.plan.token())
 	}
@@ -136,8 +148,10 @@ func (h *handler) Revoked(p eventlog.Partition) {
 	defer h.mu.Unlock()
 	if x := h.parts[p]; x != nil {
 		h.backlog.giveBack(x.lent)
+		h.drop(x.block)
 		if x.flight != nil {
 			x.flight.wait()
+			h.drop(x.flight.block)
 			h.backlog.giveBack(x.flight.lent)
 		}
 	}
@@ -240,6 +254,7 @@ func (h *handler) isDue(x *part) bool {
 // does not yet; called again it goes on with the very same block.
 func (h *handler) archive(ctx context.Context, x *part) error {
 	x.closing = true
+	h.getReady(ctx, x)
 	planned, err := h.ready(ctx, x)
 	if err != nil {
 		return err
@@ -252,26 +267,35 @@ func (h *handler) archive(ctx context.Context, x *part) error {
 	}
 	// The offset behind it is committed with the next round; until then the plan
 	// stands, and costs at most a block that is dropped.
-	x.done, x.recover, x.split, x.planned, x.closing = x.next, nil, nil, false, false
+	x.done, x.recover, x.split, x.doubt, x.planned, x.closing = x.next, nil, nil, false, false, false
 	if planned.last.offset >= x.done.offset && !planned.last.before(x.done) {
 		x.done = position{planned.last.offset + 1, 0}
 		x.next = x.done
 	}
 	x.block = newBlock(x.topic)
 	h.count(x, b)
+	h.drop(b)
 	b.free()
 	return nil
 }
 
 // ready waits until nothing stands before the block, and plans it.
 func (h *handler) ready(ctx context.Context, x *part) (plan, error) {
-	if err := h.land(ctx, x); err != nil {
-		return plan{}, err
-	}
-	if h.gate != nil {
-		if err := h.gate.open(ctx); err != nil {
+	if x.flight != nil {
+		// Asked now, the gate need not be asked when the block has landed, unless that
+		// takes long.
+		if err := h.open(ctx); err != nil {
 			return plan{}, err
 		}
+		if err := h.land(ctx, x); err != nil {
+			return plan{}, err
+		}
+	}
+	if err := h.open(ctx); err != nil {
+		return plan{}, err
+	}
+	if err := h.lookBehind(ctx, x); err != nil {
+		return plan{}, err
 	}
 	return h.plan(ctx, x)
 }
@@ -308,11 +332,24 @@ func (h *handler) checkPlan(x *part) error {
 	return fmt.Errorf("%w: %w: %s, partition %d, plan %s of %d, found %s to %s of %d", eventlog.ErrStop, ErrPlanGone, x.p.Topic, x.p.Number, p.token(), p.units, b.first, b.last, b.units)
 }
 
+// open returns why no block may be planned just now, nil when one may.
+func (h *handler) open(ctx context.Context) error {
+	if h.gate == nil {
+		return nil
+	}
+	return h.gate.open(ctx)
+}
+
 func (h *handler) insert(ctx context.Context, table, token string, columns []warehouse.Column, rows int) error {
+	return h.attempt(ctx, table, rows, func(ctx context.Context) error { return h.deps.Insert(ctx, table, token, columns) })
+}
+
+// attempt bounds an insert of rows, and counts what comes of it.
+func (h *handler) attempt(ctx context.Context, table string, rows int, insert func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, insertPatience)
 	defer cancel()
 	began := h.deps.Now()
-	if err := h.deps.Insert(ctx, table, token, columns); err != nil {
+	if err := insert(ctx); err != nil {
 		h.metrics.failures.Inc()
 		if !splits(err) {
 			h.metrics.available.Set(0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/open-vigie/vigie/schemas/topics"
@@ -15,11 +16,18 @@ import (
 const asideReason = "refused-by-clickhouse"
 
 // split is how far a table of a block is that ClickHouse would not take whole. Each
-// piece is part of the plan before it is sent: a piece is never cut anew either.
+// piece is part of the plan before it is sent.
+//
+// What is in a piece are rows that are not there yet, as a look into the table tells;
+// what it is known by is its number alone. An insert whose answer was lost may land at
+// any time, also after that look: so a number is done only once ClickHouse has taken
+// rows under it or says that it has some already, and whatever comes late under it is
+// dropped. Hence at any time one insert at most may still land, under the number that
+// is tried just now, and the look after it tells which rows those were.
 type split struct {
 	table string
-	// row is the first that is not done, size how many go together next.
-	row, size int
+	// number counts the pieces that are done, size is how many rows go together next.
+	number, size int
 }
 
 // splits says whether fewer rows at a time may do what all together did not.
@@ -36,23 +44,12 @@ func (h *handler) insertAll(ctx context.Context, x *part, b *block, planned plan
 			continue
 		}
 		if !skipping {
-			err := h.insert(ctx, t.name(), planned.token(), t.columns(), t.rows())
-			if err == nil {
-				continue
-			}
-			if !splits(err) {
-				return err
-			}
-			done, err := h.refused(ctx, x, t, 0, t.rows(), err)
+			done, err := h.whole(ctx, x, b, t, planned)
 			if err != nil {
 				return err
 			}
 			if done {
 				continue
-			}
-			h.metrics.splits.WithLabelValues(x.topic).Inc()
-			if err := h.cutTo(ctx, x, planned, split{t.name(), 0, max(1, t.rows()/2)}); err != nil {
-				return err
 			}
 		}
 		skipping = false
@@ -63,39 +60,82 @@ func (h *handler) insertAll(ctx context.Context, x *part, b *block, planned plan
 	return nil
 }
 
-// pieces inserts the table piece by piece: half as many rows after a refusal, twice
-// as many after a success, until one row alone is refused and set aside.
+// whole inserts a table of the block at once, or decides that it goes in pieces.
+func (h *handler) whole(ctx context.Context, x *part, b *block, t table, planned plan) (done bool, err error) {
+	if b.first.offset <= x.floor {
+		return false, h.cutTo(ctx, x, planned, split{t.name(), 0, t.rows()})
+	}
+	refused := h.insertWhole(ctx, b, t, planned.token())
+	switch {
+	case refused == nil && (!x.doubt || !h.canLook()):
+		return true, nil
+	case refused != nil && !splits(refused):
+		x.doubt = true
+		return false, refused
+	}
+	if err := h.settled(ctx, x); err != nil {
+		return false, err
+	}
+	// Also where ClickHouse said that it has the block: it writes a token down before
+	// the rows, and one that is killed in between knows the token alone.
+	missing, err := h.missing(ctx, x, t)
+	switch {
+	case err != nil:
+		return false, err
+	case len(missing) == 0 && refused != nil:
+		h.viewRefused(x, t, 0, t.rows()-1, refused)
+		return true, nil
+	case len(missing) == 0:
+		return true, nil
+	}
+	h.metrics.splits.WithLabelValues(x.topic).Inc()
+	return false, h.cutTo(ctx, x, planned, split{t.name(), 0, max(1, t.rows()/2)})
+}
+
+// pieces inserts what the table lacks piece by piece: half as many rows after a
+// refusal, twice as many after a success, until one row alone is refused and set aside.
 func (h *handler) pieces(ctx context.Context, x *part, t table, planned plan) error {
-	for x.split.row < t.rows() {
-		s := *x.split
-		size := min(s.size, t.rows()-s.row)
-		token := fmt.Sprintf("%s/%d-%d", planned.token(), s.row, s.row+size)
-		err := h.insert(ctx, t.name(), token, cut(t.columns(), s.row, s.row+size), size)
-		done := err == nil
-		if err != nil && splits(err) {
-			why := err
-			if done, err = h.refused(ctx, x, t, s.row, s.row+size, why); err != nil {
-				return err
-			}
-			if !done && size == 1 {
-				if !errors.Is(why, warehouse.ErrPoison) {
-					return why // one row does not fit: memory may be free again
-				}
-				done, err = true, h.setAside(ctx, x, t, s.row, token, why)
-			}
-		}
-		if err != nil {
+	if err := h.settled(ctx, x); err != nil {
+		return err
+	}
+	for {
+		missing, err := h.missing(ctx, x, t)
+		if err != nil || len(missing) == 0 {
 			return err
 		}
-		next := split{s.table, s.row, max(1, size/2)}
-		if done {
-			next = split{s.table, s.row + size, 2 * size}
+		s := *x.split
+		next, err := h.piece(ctx, x, t, missing[:min(s.size, len(missing))], planned.piece(s.number))
+		if err != nil {
+			return err
 		}
 		if err := h.cutTo(ctx, x, planned, next); err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// piece inserts rows under the token and says how to go on.
+func (h *handler) piece(ctx context.Context, x *part, t table, rows []int, token string) (split, error) {
+	s := *x.split
+	taken := split{s.table, s.number + 1, 2 * s.size}
+	refused := h.insert(ctx, t.name(), token, pick(t.columns(), rows), len(rows))
+	if refused == nil || !splits(refused) {
+		return taken, refused
+	}
+	missing, err := h.missing(ctx, x, t)
+	switch {
+	case err != nil:
+		return s, err
+	case !slices.Contains(missing, rows[0]):
+		h.viewRefused(x, t, rows[0], rows[len(rows)-1], refused)
+		return taken, nil
+	case len(rows) > 1:
+		return split{s.table, s.number, len(rows) / 2}, nil
+	case !errors.Is(refused, warehouse.ErrPoison):
+		return s, refused // one row does not fit: memory may be free again
+	}
+	// Nothing landed under this number: it is that of the next piece too.
+	return split{s.table, s.number, 2}, h.setAside(ctx, x, t, rows[0], token, refused)
 }
 
 // cutTo makes the next piece part of the plan.
@@ -112,36 +152,13 @@ func (h *handler) cutTo(ctx context.Context, x *part, planned plan, next split) 
 	return nil
 }
 
-// refused finds out whether rows from..to of a table stand there though ClickHouse
-// refused them: then it was a view behind it, and the rows are not sent again.
-func (h *handler) refused(ctx context.Context, x *part, t table, from, to int, why error) (done bool, err error) {
+// viewRefused tells of rows that stand in a table though ClickHouse refused them: it
+// was a view behind it, and the rows are not sent again.
+func (h *handler) viewRefused(x *part, t table, from, to int, why error) {
 	at := positionsOf(t.columns())
-	n, err := present(ctx, h.deps.DB, x.topic, x.p.Number, t.name(), at[from], at[to-1])
-	switch {
-	case err != nil:
-		return false, err
-	case n == 0:
-		return false, nil
-	case n != uint64(to-from):
-		return false, fmt.Errorf("%d of %d rows from %s to %s stand in %s, compare with `vigie verify warehouse`: %w", n, to-from, at[from], at[to-1], t.name(), why)
-	}
 	h.metrics.viewsRefused.WithLabelValues(t.name()).Inc()
 	h.deps.Log.Error("a view refused rows that its table has: its rollup lacks them until `vigie verify warehouse --repair`",
-		"table", t.name(), "partition", x.p.Number, "from", at[from].String(), "to", at[to-1].String(), "error", why)
-	return true, nil
-}
-
-// present counts rows of a table between two units, both included.
-func present(ctx context.Context, db *warehouse.DB, topic string, partition int32, table string, first, last position) (n uint64, err error) {
-	sql := fmt.Sprintf("SELECT count() FROM %s.%s WHERE kafka_partition = %d AND (kafka_offset, kafka_index) >= (%d, %d) AND (kafka_offset, kafka_index) <= (%d, %d)",
-		db.Database(), table, partition, first.offset, first.index, last.offset, last.index)
-	if table == "undecodable" {
-		sql += " AND refused_by = '' AND topic = '" + topic + "'"
-	}
-	if err := db.Conn().QueryRow(ctx, sql).Scan(&n); err != nil {
-		return 0, fmt.Errorf("look whether a block stands in %s: %w", table, err)
-	}
-	return n, nil
+		"table", t.name(), "partition", x.p.Number, "from", at[from].String(), "to", at[to].String(), "error", why)
 }
 
 // setAside puts the one row that ClickHouse refuses into undecodable, and says so on
@@ -154,7 +171,7 @@ func (h *handler) setAside(ctx context.Context, x *part, t table, row int, token
 	aside := &undecodableRows{}
 	aside.add(place{x.p.Number, at.offset, at.index}, x.topic, reason, 0, "", received)
 	aside.refusedBy[0] = t.name()
-	if err := h.insert(ctx, aside.name(), token+"/aside/"+t.name(), aside.columns(), 1); err != nil {
+	if err := h.insert(ctx, aside.name(), fmt.Sprintf("%s/aside/%s/%d.%d", token, t.name(), at.offset, at.index), aside.columns(), 1); err != nil {
 		return fmt.Errorf("set aside offset %d: %w", at.offset, err)
 	}
 	h.metrics.aside.WithLabelValues(t.name()).Inc()

@@ -36,9 +36,21 @@ type plan struct {
 	split *split
 }
 
+// tokenPrefix begins the tokens of all blocks of a partition.
+func tokenPrefix(log string) string { return "v1:" + log + ":" }
+
 // token is what ClickHouse knows the block by.
 func (p plan) token() string {
-	return fmt.Sprintf("v1:%s:%s-%s", p.log, p.first, p.last)
+	return fmt.Sprintf("%s%s-%s", tokenPrefix(p.log), p.first, p.last)
+}
+
+// piece is the token of the block's n-th piece in a table. The first has that of the
+// whole block: only one of the two can land, whichever comes first.
+func (p plan) piece(n int) string {
+	if n == 0 {
+		return p.token()
+	}
+	return fmt.Sprintf("%s/%d", p.token(), n)
 }
 
 // note is what stands beside the committed offset: where in that record the
@@ -53,13 +65,13 @@ type note struct {
 const noteVersion = "archiver1"
 
 // String is the note as committed, well below Kafka's 4,096 bytes:
-// archiver1 at=<index> [plan=<token> units=<n> decoder=<n> [split=<table>:<row>:<size>]].
+// archiver1 at=<index> [plan=<token> units=<n> decoder=<n> [split=<table>:<number>:<size>]].
 func (n note) String() string {
 	s := fmt.Sprintf("%s at=%d", noteVersion, n.index)
 	if n.plan != nil {
 		s += fmt.Sprintf(" plan=%s units=%d decoder=%d", n.plan.token(), n.plan.units, n.plan.decoder)
 		if x := n.plan.split; x != nil {
-			s += fmt.Sprintf(" split=%s:%d:%d", x.table, x.row, x.size)
+			s += fmt.Sprintf(" split=%s:%d:%d", x.table, x.number, x.size)
 		}
 	}
 	return s
@@ -126,14 +138,14 @@ func (p *plan) parseToken(s string) error {
 func parseSplit(s string) (*split, error) {
 	fields := strings.Split(s, ":")
 	if len(fields) != 3 || fields[0] == "" {
-		return nil, fmt.Errorf("%q is not <table>:<row>:<size>", s)
+		return nil, fmt.Errorf("%q is not <table>:<number>:<size>", s)
 	}
-	row, err1 := strconv.Atoi(fields[1])
+	number, err1 := strconv.Atoi(fields[1])
 	size, err2 := strconv.Atoi(fields[2])
-	if err1 != nil || err2 != nil || row < 0 || size < 1 {
-		return nil, fmt.Errorf("%q is not <table>:<row>:<size>", s)
+	if err1 != nil || err2 != nil || number < 0 || size < 1 {
+		return nil, fmt.Errorf("%q is not <table>:<number>:<size>", s)
 	}
-	return &split{fields[0], row, size}, nil
+	return &split{fields[0], number, size}, nil
 }
 
 func parsePosition(s string) (position, error) {

@@ -42,6 +42,23 @@ func (db *DB) Inserting(ctx context.Context) (uint64, error) {
 	return n, nil
 }
 
+// InsertingUnder is how many inserts with a deduplication token that begins so are
+// under way, on any server of the cluster. ErrRefused: the user may not look.
+func (db *DB) InsertingUnder(ctx context.Context, prefix string) (uint64, error) {
+	from := "system.processes"
+	if db.cluster != "" {
+		from = "clusterAllReplicas('" + db.cluster + "', system.processes)"
+	}
+	var n uint64
+	// A server that is down has no insert under way.
+	err := db.conn.QueryRow(ctx, "SELECT count() FROM "+from+" WHERE query_kind = 'Insert' AND startsWith(Settings['insert_deduplication_token'], {prefix:String}) SETTINGS skip_unavailable_shards = 1",
+		named("prefix", prefix)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("ask which inserts are under way: %w", classify(err))
+	}
+	return n, nil
+}
+
 // In is the same warehouse with tables in another database. Its connections are
 // those of db: only db is closed.
 func (db *DB) In(database string) *DB {

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,6 +114,9 @@ func (db *DB) Conn() driver.Conn { return db.conn }
 // Database is the name of the database of Vigie's tables.
 func (db *DB) Database() string { return db.database }
 
+// Crowded says that most connections are in use: one more may have to be waited for.
+func (db *DB) Crowded() bool { return db.conn.Stats().Open > maxConnections/2 }
+
 // Ping asks whether ClickHouse answers.
 func (db *DB) Ping(ctx context.Context) error {
 	if err := db.conn.Ping(ctx); err != nil {
@@ -139,8 +143,28 @@ type Column struct {
 
 // Insert appends the rows to a table in one block. ClickHouse drops a block
 // whose token it has seen in that table, so that the caller may, after any
-// error, send the very same rows with the same token until it succeeds.
+// error, send the very same rows with the same token until it succeeds. What is sent
+// may land at any time after an error: with ctx the waiting ends, not the insert.
 func (db *DB) Insert(ctx context.Context, table, token string, columns []Column) error {
+	p, err := db.Prepare(ctx, table, token, columns)
+	if err != nil {
+		return err
+	}
+	return p.Send(ctx)
+}
+
+// Prepared is a block in ClickHouse's columns, which takes as long as a third of its
+// insert: it may be made while another is on its way. It holds a connection until Send
+// or Drop, one of which must be called, once.
+type Prepared struct {
+	batch driver.Batch
+	table string
+	leave context.CancelFunc
+}
+
+// Prepare is the first half of Insert: it copies the rows, and reaches ClickHouse only
+// where a connection must be opened. It ends with ctx, as does what is made of it.
+func (db *DB) Prepare(ctx context.Context, table, token string, columns []Column) (*Prepared, error) {
 	types := make([]clickhouse.ColumnNameAndType, len(columns))
 	names := ""
 	for i, c := range columns {
@@ -150,6 +174,7 @@ func (db *DB) Insert(ctx context.Context, table, token string, columns []Column)
 		}
 		names += c.Name
 	}
+	ctx, leave := context.WithCancel(ctx)
 	ctx = clickhouse.Context(ctx, clickhouse.WithColumnNamesAndTypes(types), clickhouse.WithSettings(clickhouse.Settings{
 		"insert_deduplication_token":                         token,
 		"insert_deduplicate":                                 1,
@@ -157,21 +182,43 @@ func (db *DB) Insert(ctx context.Context, table, token string, columns []Column)
 		"async_insert":                                       0,
 		// A block of the log may span more months than the default allows.
 		"max_partitions_per_insert_block": 0,
+		// Nobody waits for an answer longer, nor should what comes late be very late.
+		"max_execution_time": int((readTimeout + dialTimeout).Seconds()),
 	}))
 	batch, err := db.conn.PrepareBatch(ctx, "INSERT INTO "+db.database+"."+table+" ("+names+")")
 	if err != nil {
-		return fmt.Errorf("prepare a block for %s: %w", table, err)
+		leave()
+		return nil, fmt.Errorf("prepare a block for %s: %w", table, err)
 	}
+	p := &Prepared{batch, table, leave}
 	for i, c := range columns {
+		// The driver would send a block of unequal columns as an empty one, and succeed.
+		if n, want := reflect.ValueOf(c.Values).Len(), reflect.ValueOf(columns[0].Values).Len(); n != want {
+			p.Drop()
+			return nil, fmt.Errorf("column %s of %s: %w: it has %d values, %s has %d", c.Name, table, ErrRefused, n, columns[0].Name, want)
+		}
 		if err := batch.Column(i).Append(c.Values); err != nil {
-			_ = batch.Abort()
-			return fmt.Errorf("column %s of %s: %w: %w", c.Name, table, ErrRefused, err)
+			p.Drop()
+			return nil, fmt.Errorf("column %s of %s: %w: %w", c.Name, table, ErrRefused, err)
 		}
 	}
-	if err := batch.Send(); err != nil {
-		return fmt.Errorf("insert into %s: %w", table, classify(err))
+	return p, nil
+}
+
+// Send inserts the block, as Insert says.
+func (p *Prepared) Send(ctx context.Context) error {
+	defer p.leave()
+	defer context.AfterFunc(ctx, p.leave)()
+	if err := p.batch.Send(); err != nil {
+		return fmt.Errorf("insert into %s: %w", p.table, classify(err))
 	}
 	return nil
+}
+
+// Drop gives up a block that is not sent.
+func (p *Prepared) Drop() {
+	_ = p.batch.Close()
+	p.leave()
 }
 
 // named is a query parameter; its text form is that of the type in the query.

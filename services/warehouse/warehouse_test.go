@@ -141,3 +141,14 @@ func TestInsertRefusedIsTold(t *testing.T) {
 		t.Errorf("a value of the wrong type: %v", err)
 	}
 }
+
+// Columns of unequal length are a fault of the caller that must not pass for an insert.
+func TestUnequalColumnsAreRefused(t *testing.T) {
+	db := enginetest.Open(t, enginetest.Shared(t))
+	err := db.Insert(context.Background(), "events", "t", []warehouse.Column{
+		{Name: "kafka_offset", Type: "UInt64", Values: []uint64{1, 2}}, {Name: "site", Type: "UInt64", Values: []uint64{1}},
+	})
+	if !errors.Is(err, warehouse.ErrRefused) || !strings.Contains(err.Error(), "site") {
+		t.Errorf("two offsets and one site: %v", err)
+	}
+}
