@@ -26,8 +26,9 @@ type life struct {
 	End        time.Time
 }
 
-// chunk is how many numbers one INSERT makes rows of: some seconds' work.
-const chunk = 1 << 20
+// chunk is how many numbers one INSERT makes rows of: some seconds' work, on a machine
+// that others use as well less than a client waits for.
+const chunk = 1 << 18
 
 // table is one file of fill: its first line is "-- share N": how many numbers it
 // takes for a thousand events. Numbers count backwards from the end: 0 is the youngest.
@@ -102,10 +103,12 @@ func (l life) fillTable(ctx context.Context, db *warehouse.DB, t table, numbers 
 func (l life) sql(db *warehouse.DB, t table, from, to uint64) string {
 	perMS := float64(l.Sites) * l.PerSiteDay / float64(24*time.Hour/time.Millisecond) * float64(t.share) / 1000
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
+	// A chunk whose answer was lost is sent again, and counts once.
+	token := fmt.Sprintf("\nSETTINGS insert_deduplication_token = 'fill-%s-%d'", t.name, from)
 	return strings.NewReplacer(
 		"{db}", db.Database(), "{from}", number(from), "{count}", number(to-from), "{sites}", number(l.Sites), "{seed}", number(l.Seed),
 		"{end_ms}", strconv.FormatInt(l.End.UnixMilli(), 10), "{apart_ms}", strconv.FormatFloat(1/perMS, 'g', 17, 64),
-	).Replace(t.sql)
+	).Replace(t.sql) + token
 }
 
 // tellSize says how large the tables are.

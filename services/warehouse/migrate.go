@@ -50,6 +50,15 @@ func (db *DB) Migrate(ctx context.Context) error {
 }
 
 func (db *DB) migrate(ctx context.Context, all []migration) error {
+	patient, err := open(db.cfg, patience)
+	if err != nil {
+		return err
+	}
+	return errors.Join(patient.bring(ctx, all), patient.Close())
+}
+
+// bring applies those that are not yet applied.
+func (db *DB) bring(ctx context.Context, all []migration) error {
 	for _, sql := range []string{
 		"CREATE DATABASE IF NOT EXISTS {db}",
 		`CREATE TABLE IF NOT EXISTS {db}.schema_migrations

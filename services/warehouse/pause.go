@@ -62,5 +62,7 @@ func (db *DB) InsertingUnder(ctx context.Context, prefix string) (uint64, error)
 // In is the same warehouse with tables in another database. Its connections are
 // those of db: only db is closed.
 func (db *DB) In(database string) *DB {
-	return &DB{conn: db.conn, database: database, cluster: db.cluster}
+	cfg := db.cfg
+	cfg.Database = database
+	return &DB{conn: db.conn, cfg: cfg, database: database, cluster: db.cluster}
 }

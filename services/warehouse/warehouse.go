@@ -42,11 +42,15 @@ const (
 	// dialTimeout and readTimeout bound one attempt; callers try again.
 	dialTimeout = 5 * time.Second
 	readTimeout = 60 * time.Second
+	// patience is how long one statement of a migration may take: it may fill a new
+	// rollup with years of rows.
+	patience = 12 * time.Hour
 )
 
 // DB is an open warehouse. It is safe for concurrent use.
 type DB struct {
 	conn     driver.Conn
+	cfg      Config
 	database string
 	cluster  string
 	// transport is that of all connections, so that Close reaches those whose
@@ -56,7 +60,10 @@ type DB struct {
 
 // Open prepares the connection; it does not wait for ClickHouse to be there.
 // The error says what is wrong with the configuration.
-func Open(_ context.Context, cfg Config) (*DB, error) {
+func Open(_ context.Context, cfg Config) (*DB, error) { return open(cfg, readTimeout) }
+
+// open waits so long for an answer to begin.
+func open(cfg Config, answer time.Duration) (*DB, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, fmt.Errorf("clickhouse.url %q: an address as http://127.0.0.1:8123 is expected", cfg.URL)
@@ -77,7 +84,7 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 		Auth:         clickhouse.Auth{Username: cfg.User, Password: cfg.Password},
 		Compression:  &clickhouse.Compression{Method: clickhouse.CompressionLZ4},
 		DialTimeout:  dialTimeout,
-		ReadTimeout:  readTimeout,
+		ReadTimeout:  answer,
 		MaxOpenConns: maxConnections,
 		MaxIdleConns: maxConnections,
 		HttpUrlPath:  u.Path,
@@ -91,7 +98,7 @@ func Open(_ context.Context, cfg Config) (*DB, error) {
 	if cfg.Cluster != "" {
 		maps.Copy(options.Settings, clusterSettings)
 	}
-	db := &DB{database: cfg.Database, cluster: cfg.Cluster}
+	db := &DB{cfg: cfg, database: cfg.Database, cluster: cfg.Cluster}
 	var first sync.Once
 	options.TransportFunc = func(t *http.Transport) (http.RoundTripper, error) {
 		first.Do(func() {

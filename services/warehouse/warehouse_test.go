@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-vigie/vigie/services/warehouse"
 	"github.com/open-vigie/vigie/services/warehouse/enginetest"
@@ -92,6 +93,23 @@ func TestMigrateRefusesWhatItDoesNotKnow(t *testing.T) {
 	exec("INSERT INTO {db}.schema_migrations VALUES (1, '0001_events.sql', 'another', now64())")
 	if err := db.Migrate(ctx); !errors.Is(err, warehouse.ErrChangedMigration) {
 		t.Errorf("a changed migration: %v", err)
+	}
+}
+
+// A statement of a migration may take longer than any other may.
+func TestMigrationsAreWaitedFor(t *testing.T) {
+	ctx := context.Background()
+	hasty, err := enginetest.Open(t, enginetest.Shared(t)).Hasty(200 * time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hasty.Close() })
+	const slow = "CREATE TABLE {db}.slow ENGINE = Memory AS SELECT sleep(1) AS slept"
+	if err := hasty.Define(ctx, strings.Replace(slow, "slow", "hasty", 1)); err == nil {
+		t.Fatal("any statement is waited for: this case shows nothing")
+	}
+	if err := hasty.MigrateBy(ctx, slow); err != nil {
+		t.Errorf("a statement of a second: %v", err)
 	}
 }
 

@@ -9,11 +9,15 @@
 -- column closed count incidents closed
 -- column waiting count incidents that nobody held at the end of the bucket
 WITH
-seen AS
+-- Which stood or began in the range. Whoever waited again, or waits still, is settled by
+-- the records themselves.
+lives AS
 (
-    SELECT arrayJoin([('opened', toUnixTimestamp64Milli(max(opened_at))), ('claimed', toUnixTimestamp64Milli(max(claimed_at))), ('closed', toUnixTimestamp64Milli(max(closed_at)))]) AS step
-    FROM {db}.incidents
-    WHERE NOT deleted AND {received_from}
+    SELECT incident, any(site) AS its_site, max(opened_at) AS opened, max(claimed_at) AS claimed, max(closed_at) AS closed,
+        min(waits_from) AS waits, min(held_from) AS held, held = {not_yet} OR max(waits_last) >= held AS unsettled
+    FROM {db}.incident_clocks
+    WHERE last > 0 AND ({opened_on_days} OR (site, incident) IN
+        (SELECT site, incident FROM {db}.incident_clocks WHERE opened_on < toDate(fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AND (last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') OR held_from = {not_yet})))
     GROUP BY incident
 ),
 changes AS
@@ -21,15 +25,16 @@ changes AS
     SELECT {bucket_of_change} AS bucket, toInt64({is_waiting}) AS waits,
         waits - lagInFrame(waits, 1, 0) OVER (PARTITION BY incident ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS change
     FROM {db}.incidents
-    WHERE {received_before} AND {incidents_open_since}
+    WHERE {received_before} AND received_at >= (SELECT min(opened) FROM lives WHERE unsettled) AND (site, incident) IN (SELECT its_site, incident FROM lives WHERE unsettled)
 )
 SELECT fromUnixTimestamp64Milli(bucket * {bucket_ms:Int64}, 'UTC') AS time,
     countIf(what = 'opened') AS opened, countIf(what = 'claimed') AS claimed, countIf(what = 'closed') AS closed,
     toUInt64(sum(sum(change)) OVER (ORDER BY bucket ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS waiting
 FROM
 (
-    SELECT intDiv(step.2, {bucket_ms:Int64}) AS bucket, step.1 AS what, toInt64(0) AS change
-    FROM seen WHERE step.2 >= {from:Int64} AND step.2 < {to:Int64}
+    SELECT greatest(intDiv(at, {bucket_ms:Int64}), intDiv({from:Int64}, {bucket_ms:Int64})) AS bucket, step.1 AS what, toInt64(step.3) AS change
+    FROM (SELECT arrayJoin([('opened', opened, 0), ('claimed', claimed, 0), ('closed', closed, 0), ('', waits, NOT unsettled), ('', held, -(NOT unsettled AND waits < {not_yet}))]) AS step, toUnixTimestamp64Milli(step.2) AS at FROM lives)
+    WHERE at < {to:Int64} AND (at >= {from:Int64} OR change != 0)
     UNION ALL
     SELECT bucket, '', change FROM changes WHERE change != 0
     UNION ALL

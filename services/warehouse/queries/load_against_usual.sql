@@ -26,11 +26,11 @@ FROM
     FROM
     (
         SELECT intDiv({to:Int64} - 1 - toUnixTimestamp64Milli(received_at), apart) AS nth, count() AS n
-        FROM {db}.events
-        WHERE received_at >= fromUnixTimestamp64Milli({to:Int64} - windows * apart - {window_ms:Int64}, 'UTC')
+        FROM {db}.alarms FINAL
+        WHERE hour >= toStartOfHour(fromUnixTimestamp64Milli({to:Int64} - windows * apart - {window_ms:Int64}, 'UTC'))
+            AND received_at >= fromUnixTimestamp64Milli({to:Int64} - windows * apart - {window_ms:Int64}, 'UTC')
             AND received_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
             AND ({to:Int64} - 1 - toUnixTimestamp64Milli(received_at)) % apart < {window_ms:Int64}
-            AND {is_alarm}
             AND event_id NOT IN (SELECT event_id FROM {db}.outcomes WHERE status = 'heard_again'
                 AND received_at >= fromUnixTimestamp64Milli({to:Int64} - windows * apart - {window_ms:Int64}, 'UTC'))
         GROUP BY nth

@@ -11,8 +11,9 @@
 // Ranges are Unix milliseconds: from is part of a range, to is not, and "now" is
 // always the parameter to. A bucket begins at a multiple of its width since
 // 1970; buckets in which nothing happened have a row too. An alarm is what the
-// fold takes for one (parts/is_alarm.sql); accepted ones had an effect: a
-// retransmission that the processor marked heard again counts nowhere.
+// fold takes for one (parts/is_alarm.sql, which the table alarms is filled by);
+// accepted ones had an effect: a retransmission that the processor marked heard
+// again counts nowhere.
 package queries
 
 import (

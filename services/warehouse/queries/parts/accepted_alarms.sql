@@ -1,5 +1,5 @@
 (
-    SELECT site, received_at, {alarm_class} AS alarm_class
-    FROM {db}.events
-    WHERE {in_range} AND {is_alarm} AND {accepted}
+    SELECT site, received_at, toString(class) AS alarm_class
+    FROM {db}.alarms FINAL
+    WHERE hour >= toStartOfHour(fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AND {in_range} AND {accepted}
 )
