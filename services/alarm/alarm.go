@@ -94,6 +94,7 @@ type Fold struct {
 	failure        string
 	zones          hours.Zones
 	work           work
+	before         before
 	tally          tally
 	masses         []mass
 	// was and is are memberships being compared.

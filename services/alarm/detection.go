@@ -68,13 +68,6 @@ type detection struct {
 	until      int64
 }
 
-func (d *detection) clone() *detection {
-	k := *d
-	k.evidence = slices.Clone(d.evidence)
-	k.facts = slices.Clone(d.facts)
-	return &k
-}
-
 // prove adds an event to the evidence; past maxEvidence it is only counted.
 func (d *detection) prove(id ids.ID) {
 	d.count++

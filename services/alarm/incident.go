@@ -100,14 +100,6 @@ func (inc *incident) seen(p point) *alarmedPoint {
 // what tells the incident's timers apart within the site.
 func (inc *incident) what() uint32 { return uint32(inc.group) | uint32(inc.flavour)<<8 }
 
-func (inc *incident) clone() *incident {
-	k := *inc
-	k.evidence = slices.Clone(inc.evidence)
-	k.acts = slices.Clone(inc.acts)
-	k.points = slices.Clone(inc.points)
-	return &k
-}
-
 // raised is what opens an incident or folds into one.
 type raised struct {
 	// id of the event, or of the detection that a timer opened.

@@ -1,8 +1,6 @@
 package alarm
 
 import (
-	"slices"
-
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
@@ -25,12 +23,6 @@ type storm struct {
 type stormAlarm struct {
 	at int64
 	id ids.ID
-}
-
-func (s storm) clone() storm {
-	s.alerting = slices.Clone(s.alerting)
-	s.recent = slices.Clone(s.recent)
-	return s
 }
 
 // stormCounts takes an accepted alarm.

@@ -47,21 +47,20 @@ type output struct {
 func (f *Fold) within(env Env, s *site, at int64, cause []byte, do func(*work)) (ok bool) {
 	w := &f.work
 	*w = work{f: f, env: env, s: s, at: at, cause: cause, outs: w.outs[:0], arms: w.arms[:0], dirty: w.dirty[:0], happenings: w.happenings[:0]}
-	before, detectionsBefore := *s, f.openDetections
-	s.cold = s.cold.clone()
+	before, detectionsBefore := f.begin(s), f.openDetections
 	defer func() {
 		if ok {
 			return
 		}
 		f.failure = fmt.Sprintf("%s: %v", ids.Site(s.number), recover())
-		*s = before
+		before.back(s)
 		f.openDetections = detectionsBefore
 	}()
 	do(w)
 	w.finish()
 	ok = true // What follows is the engine's; a panic there is not the site's.
-	f.moved(&before, s)
-	f.handled(&before, s, w.dirty)
+	f.moved(&before.site, s)
+	f.handled(&before.site, s, w.dirty)
 	f.count(s, w.happenings)
 	w.flush()
 	return ok
@@ -128,7 +127,7 @@ func (w *work) touch(inc *incident) {
 // cold gives the site its rarer part.
 func (w *work) cold() *cold {
 	if w.s.cold == nil {
-		w.s.cold = &cold{}
+		w.s.cold = &cold{epoch: w.f.sites.epoch}
 	}
 	return w.s.cold
 }
