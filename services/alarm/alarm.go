@@ -195,17 +195,19 @@ func (f *Fold) Fire(env Env, t Timer) bool {
 func (f *Fold) applyEvent(env Env, ev *vigiev1.Event) {
 	s := f.sites.findOrAdd(ev.GetSite())
 	t := max(s.last, ev.GetReceivedAtMs())
-	ok := f.within(env, s, t, ev.GetId(), func(w *work) {
-		w.advance(t)
-		w.at, s.last = t, t
-		w.cold()
-		if isPanelEvent(ev) {
-			w.panelEvent(ev)
-			return
-		}
-		w.act(ev)
-	})
-	if !ok {
+	if !f.within(env, s, t, ev.GetId(), func(w *work) { w.take(ev, t) }) {
 		f.degrade(env, s, t, ev.GetId(), func(w *work) { w.minimal(ev) })
 	}
+}
+
+// take applies an event at t.
+func (w *work) take(ev *vigiev1.Event, t int64) {
+	w.advance(t)
+	w.at, w.s.last = t, t
+	w.cold()
+	if isPanelEvent(ev) {
+		w.panelEvent(ev)
+		return
+	}
+	w.act(ev)
 }

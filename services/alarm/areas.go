@@ -131,7 +131,7 @@ func (w *work) setAreas(ev *vigiev1.Event, sig signal, mode vigiev1.AreaMode) (m
 			moved = append(moved, a.name)
 		}
 		if isArmed(a.mode) != isArmed(next) {
-			c.areaMoved()
+			w.areaMoved()
 		}
 		a.mode, a.by = next, sig.user
 		w.changed()
@@ -140,9 +140,9 @@ func (w *work) setAreas(ev *vigiev1.Event, sig signal, mode vigiev1.AreaMode) (m
 }
 
 // areaMoved: an alarm after it alerts again in an open incident (trade rule 5).
-func (c *cold) areaMoved() {
-	for _, inc := range c.incidents {
-		inc.areaMoved = true
+func (w *work) areaMoved() {
+	for _, inc := range w.cold().incidents {
+		w.keep(inc).areaMoved = true
 	}
 }
 

@@ -167,6 +167,7 @@ func (a *axis) at(ms int64) *axis {
 		a.moveTo(at)
 		t := a.timers[due]
 		a.timers = slices.Delete(a.timers, due, due+1)
+		a.firedBack(t)
 		a.fold.Fire(a, t)
 	}
 	a.moveTo(to)
@@ -244,6 +245,7 @@ func (a *axis) run(group string) {
 
 func (a *axis) apply(rec *vigiev1.LogRecord) {
 	a.n++
+	a.takenBack(rec.GetEvent())
 	a.fold.Apply(a, 0, int64(a.n), rec)
 }
 

@@ -1,5 +1,7 @@
 package alarm
 
+import "slices"
+
 // A record that fails leaves nothing behind, and a snapshot goes on reading the state
 // as it was. Neither asks a rule for anything: before a record is applied the site is
 // copied, all of it that a rule may change.
@@ -10,19 +12,55 @@ package alarm
 // before is a site as it was before the record being applied.
 type before struct {
 	site
-	// room is where its rarer part stands, unless a snapshot has it.
-	room cold
+	// room is where its rarer part stands, unless a snapshot has it. Its incidents and
+	// detections are the site's own until one of them is about to be changed (keep).
+	room       cold
+	incidents  pool[incident]
+	detections pool[detection]
 }
 
 // begin keeps the site as it is now, to compare with and to go back to.
 func (f *Fold) begin(s *site) *before {
 	b := &f.before
 	b.site = *s
-	if s.cold != nil && !f.own(s) {
-		s.cold.copyTo(&b.room)
-		b.cold = &b.room
+	b.incidents.n, b.detections.n = 0, 0
+	if s.cold == nil || f.own(s) {
+		b.room.incidents, b.room.open = b.room.incidents[:0], b.room.open[:0]
+		return b
 	}
+	s.cold.flatTo(&b.room)
+	fill(&b.room.incidents, s.cold.incidents)
+	fill(&b.room.open, s.cold.open)
+	b.cold = &b.room
 	return b
+}
+
+// keep copies an incident that is about to be changed: it must be called before.
+func (w *work) keep(inc *incident) *incident {
+	b := &w.f.before
+	if i := slices.Index(b.room.incidents, inc); i >= 0 && inc != nil {
+		b.room.incidents[i] = b.incidents.next()
+		inc.copyTo(b.room.incidents[i])
+	}
+	return inc
+}
+
+// keepDetection does the same with a detection.
+func (w *work) keepDetection(d *detection) *detection {
+	b := &w.f.before
+	if i := slices.Index(b.room.open, d); i >= 0 && d != nil {
+		b.room.open[i] = b.detections.next()
+		d.copyTo(b.room.open[i])
+	}
+	return d
+}
+
+// back makes the site what it was. The memory stays b's: the site gets a copy.
+func (b *before) back(s *site) {
+	*s = b.site
+	if b.cold == &b.room {
+		s.cold = b.room.clone(b.room.epoch)
+	}
 }
 
 // own leaves the site's rarer part to the snapshots that may read it, where one was
@@ -35,14 +73,6 @@ func (f *Fold) own(s *site) bool {
 	return true
 }
 
-// back makes the site what it was. The memory stays b's: the site gets a copy.
-func (b *before) back(s *site) {
-	*s = b.site
-	if b.cold == &b.room {
-		s.cold = b.room.clone(b.room.epoch)
-	}
-}
-
 func (c *cold) clone(e epoch) *cold {
 	k := &cold{}
 	c.copyTo(k)
@@ -50,74 +80,72 @@ func (c *cold) clone(e epoch) *cold {
 	return k
 }
 
-// copyTo makes k a copy of c, in the memory that k has. What is only ever replaced
-// whole (declaration, zone facts, schedule, test, commissioning, visits, steps, texts,
-// binding) is shared; so is what was remembered, which only grows (slideCapped).
+// copyTo makes k a copy of c. What is only ever replaced whole (declaration, zone facts,
+// schedule, test, commissioning, visits, steps, texts, binding) is shared; so is what was
+// remembered, which only grows (slideCapped).
 func (c *cold) copyTo(k *cold) {
-	room, storm := k.lists, k.storm
-	*k = *c
-	k.lists = c.lists.in(&room)
-	k.storm.alerting = append(storm.alerting[:0], c.storm.alerting...)
-	k.storm.recent = append(storm.recent[:0], c.storm.recent...)
+	c.flatTo(k)
+	k.incidents = copyEach(c.incidents, (*incident).copyTo)
+	k.open = copyEach(c.open, (*detection).copyTo)
 }
 
-func (l *lists) in(room *lists) lists {
-	return lists{
-		paths:     append(room.paths[:0], l.paths...),
-		heardBy:   append(room.heardBy[:0], l.heardBy...),
-		counters:  append(room.counters[:0], l.counters...),
-		areas:     append(room.areas[:0], l.areas...),
-		timers:    append(room.timers[:0], l.timers...),
-		absences:  append(room.absences[:0], l.absences...),
-		memberOf:  append(room.memberOf[:0], l.memberOf...),
-		zones:     append(room.zones[:0], l.zones...),
-		inhibited: append(room.inhibited[:0], l.inhibited...),
-		restores:  append(room.restores[:0], l.restores...),
-		acts:      append(room.acts[:0], l.acts...),
-		closed:    append(room.closed[:0], l.closed...),
-		visits:    append(room.visits[:0], l.visits...),
-		consignes: append(room.consignes[:0], l.consignes...),
-		tests:     append(room.tests[:0], l.tests...),
-		calls:     append(room.calls[:0], l.calls...),
+// flatTo copies all but incidents and detections, into the memory that k has.
+func (c *cold) flatTo(k *cold) {
+	k.epoch, k.whole = c.epoch, c.whole
+	fill(&k.paths, c.paths)
+	fill(&k.heardBy, c.heardBy)
+	fill(&k.counters, c.counters)
+	fill(&k.areas, c.areas)
+	fill(&k.timers, c.timers)
+	fill(&k.absences, c.absences)
+	fill(&k.memberOf, c.memberOf)
+	fill(&k.zones, c.zones)
+	fill(&k.inhibited, c.inhibited)
+	fill(&k.restores, c.restores)
+	fill(&k.acts, c.acts)
+	fill(&k.closed, c.closed)
+	fill(&k.visits, c.visits)
+	fill(&k.consignes, c.consignes)
+	fill(&k.tests, c.tests)
+	fill(&k.calls, c.calls)
+	k.storm.open = c.storm.open
+	fill(&k.storm.alerting, c.storm.alerting)
+	fill(&k.storm.recent, c.storm.recent)
+	fillInner(&k.watchedZones, c.watchedZones, (*zoneWatch).copyTo)
+	fillInner(&k.flaps, c.flaps, (*flap).copyTo)
+}
 
-		incidents:    copyEach(room.incidents, l.incidents, (*incident).copyTo),
-		open:         copyEach(room.open, l.open, (*detection).copyTo),
-		watchedZones: copyInner(room.watchedZones, l.watchedZones, (*zoneWatch).copyTo),
-		flaps:        copyInner(room.flaps, l.flaps, (*flap).copyTo),
+// fill copies a list into the memory of another. Most are empty on both sides.
+func fill[T any](to *[]T, list []T) {
+	if len(list)+len(*to) > 0 {
+		*to = append((*to)[:0], list...)
 	}
 }
 
-// copyEach copies what pointers point to, into what those of the room point to. A nil
-// stays one: no rule makes it, a snapshot can carry it.
-func copyEach[T any](room, list []*T, copyTo func(*T, *T)) []*T {
-	if len(list) > cap(room) {
-		room = append(make([]*T, 0, len(list)), room[:cap(room)]...)
+// fillInner is fill for values that have lists of their own.
+func fillInner[T any](to *[]T, list []T, copyTo func(*T, *T)) {
+	if len(list) > cap(*to) {
+		*to = append(make([]T, 0, len(list)), (*to)[:cap(*to)]...)
 	}
-	room = room[:cap(room)]
+	*to = (*to)[:len(list)]
+	for i := range list {
+		copyTo(&list[i], &(*to)[i])
+	}
+}
+
+// copyEach copies what pointers point to. A nil stays one.
+func copyEach[T any](list []*T, copyTo func(*T, *T)) []*T {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]*T, len(list))
 	for i, v := range list {
-		switch {
-		case v == nil:
-			room[i] = nil
-		case room[i] == nil:
-			room[i] = new(T)
-			fallthrough
-		default:
-			copyTo(v, room[i])
+		if v != nil {
+			out[i] = new(T)
+			copyTo(v, out[i])
 		}
 	}
-	return room[:len(list)]
-}
-
-// copyInner copies a list of values that have lists of their own.
-func copyInner[T any](room, list []T, copyTo func(*T, *T)) []T {
-	if len(list) > cap(room) {
-		room = append(make([]T, 0, len(list)), room[:cap(room)]...)
-	}
-	room = room[:cap(room)]
-	for i := range list {
-		copyTo(&list[i], &room[i])
-	}
-	return room[:len(list)]
+	return out
 }
 
 func (inc *incident) copyTo(k *incident) {
@@ -145,4 +173,18 @@ func (f *flap) copyTo(k *flap) {
 	changes := k.changes
 	*k = *f
 	k.changes = append(changes[:0], f.changes...)
+}
+
+// pool hands out values that are used again once n is 0.
+type pool[T any] struct {
+	all []*T
+	n   int
+}
+
+func (p *pool[T]) next() *T {
+	if p.n == len(p.all) {
+		p.all = append(p.all, new(T))
+	}
+	p.n++
+	return p.all[p.n-1]
 }

@@ -113,7 +113,7 @@ func (w *work) fresh(kind vigiev1.DetectionKind, what string) *detection {
 // does not. An open one is put out anew when its facts
 // have changed.
 func (w *work) judge(kind vigiev1.DetectionKind, holds bool, reason string, facts ...string) {
-	d := w.cold().detection(kind, 0, "")
+	d := w.detection(kind, 0, "")
 	switch {
 	case holds && d == nil:
 		w.openUntil(kind, 0, facts...)
@@ -157,7 +157,16 @@ func (w *work) closeDetection(d *detection, reason string) {
 }
 
 // detection finds the open one of a kind, for a path or an incident where the
-// kind has several; nil when there is none.
+// kind has several; nil when there is none. It may be changed.
+func (w *work) detection(kind vigiev1.DetectionKind, path uint32, incident string) *detection {
+	d := w.s.cold.detection(kind, path, incident)
+	if d == nil {
+		return nil
+	}
+	return w.keepDetection(d)
+}
+
+// detection is the same, to be read only.
 func (c *cold) detection(kind vigiev1.DetectionKind, path uint32, incident string) *detection {
 	if c == nil {
 		return nil

@@ -129,7 +129,7 @@ func (w *work) raise(r raised) bool {
 	if len(r.evidence) == 0 {
 		r.evidence = []ids.ID{r.id}
 	}
-	inc := w.cold().incidentOf(r.group, r.flavour)
+	inc := w.incidentOf(r.group, r.flavour)
 	if inc == nil {
 		w.openIncident(r)
 		return true
@@ -138,20 +138,20 @@ func (w *work) raise(r raised) bool {
 }
 
 // incident is the live one of a group; nil when none is open.
-func (c *cold) incident(g classGroup) *incident { return c.incidentOf(g, live) }
+func (w *work) incident(g classGroup) *incident { return w.incidentOf(g, live) }
 
-func (c *cold) incidentOf(g classGroup, f flavour) *incident {
-	for _, inc := range c.incidents {
+func (w *work) incidentOf(g classGroup, f flavour) *incident {
+	for _, inc := range w.cold().incidents {
 		if inc.group == g && inc.flavour == f {
-			return inc
+			return w.keep(inc)
 		}
 	}
 	return nil
 }
 
 // timed is the incident that a timer belongs to; nil when it is closed.
-func (c *cold) timed(t civil) *incident {
-	return c.incidentOf(classGroup(t.what&0xff), flavour(t.what>>8))
+func (w *work) timed(t civil) *incident {
+	return w.incidentOf(classGroup(t.what&0xff), flavour(t.what>>8))
 }
 
 func (r raised) priorityAtLeast() uint32 {
@@ -240,7 +240,7 @@ func (inc *incident) prove(list []ids.ID) {
 func (w *work) openFor(c vigiev1.EventClass) *incident {
 	for _, inc := range w.cold().incidents {
 		if inc.group == groupOf(c) {
-			return inc
+			return w.keep(inc)
 		}
 	}
 	return nil
@@ -262,7 +262,7 @@ func (w *work) markRestored(g classGroup) {
 	}
 	for _, inc := range c.incidents {
 		if inc.group == g && inc.restored == 0 && !(inc.communication && c.commLost) {
-			inc.restored = w.at
+			w.keep(inc).restored = w.at
 			w.touch(inc)
 		}
 	}

@@ -42,10 +42,14 @@ type path struct {
 
 // cold is what a site has once more than heartbeats came.
 type cold struct {
-	lists
 	// epoch is that of the snapshots in which it was made: it is read by those after.
 	epoch epoch
+	lists
+	whole
+}
 
+// whole is what rules replace whole: who has a copy may share what it refers to.
+type whole struct {
 	declaration      []byte
 	zone             string
 	highRisk         bool
@@ -58,7 +62,6 @@ type cold struct {
 	commLost bool
 
 	remembered []heard
-	storm      storm
 	closure    closure
 	schedule   *hours.Schedule
 
@@ -117,6 +120,7 @@ type lists struct {
 	open         []*detection
 	watchedZones []zoneWatch
 	flaps        []flap
+	storm        storm
 }
 
 // heardBy is the last event that proved a path alive.

@@ -31,7 +31,7 @@ func (w *work) stormCounts(id ids.ID, alerted bool) {
 	s := &c.storm
 	s.recent = appendCapped(s.recent, w.at, int(fig.stormEnd))
 	if s.open {
-		d := c.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, "")
+		d := w.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, "")
 		d.prove(id)
 		w.updateDetection(d)
 		w.watchStormEnd()
@@ -56,7 +56,7 @@ func (w *work) stormCounts(id ids.ID, alerted bool) {
 	s.alerting = nil
 	w.openDetection(d)
 	for _, inc := range c.incidents {
-		inc.storm = true
+		w.keep(inc).storm = true
 		w.touch(inc)
 	}
 	w.watchStormEnd()
@@ -79,5 +79,5 @@ func (w *work) stormEndsAt() int64 {
 func (w *work) stormEnds() {
 	c := w.cold()
 	c.storm = storm{}
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, ""), closedRateFell)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, ""), closedRateFell)
 }
