@@ -37,7 +37,8 @@ type Env interface {
 	// Listening tells of each receiver group how it listens.
 	Listening() []Listening
 	// Emit appends an output to a topic of package topics (name without prefix).
-	// A nil value is a tombstone. The value is encoded before Emit returns.
+	// A nil value is a tombstone. The value is encoded before Emit returns: its memory
+	// is used again.
 	Emit(topic string, key []byte, value proto.Message, urgent bool)
 	// Arm asks for one call of Fire when the deadline is due.
 	Arm(Timer)
@@ -95,6 +96,7 @@ type Fold struct {
 	zones          hours.Zones
 	work           work
 	before         before
+	messages       messages
 	tally          tally
 	masses         []mass
 	// was and is are memberships being compared.

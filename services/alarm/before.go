@@ -174,17 +174,3 @@ func (f *flap) copyTo(k *flap) {
 	*k = *f
 	k.changes = append(changes[:0], f.changes...)
 }
-
-// pool hands out values that are used again once n is 0.
-type pool[T any] struct {
-	all []*T
-	n   int
-}
-
-func (p *pool[T]) next() *T {
-	if p.n == len(p.all) {
-		p.all = append(p.all, new(T))
-	}
-	p.n++
-	return p.all[p.n-1]
-}

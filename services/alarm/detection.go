@@ -66,6 +66,19 @@ type detection struct {
 	policy     uint64
 	facts      []string
 	until      int64
+	// shown is the id as states show it; "" until it was.
+	shown shownID
+}
+
+// shownID follows from an id.
+type shownID string
+
+// name is the id as states show it.
+func (d *detection) name() string {
+	if d.shown != "" {
+		return string(d.shown)
+	}
+	return d.id.String()
 }
 
 // prove adds an event to the evidence; past maxEvidence it is only counted.
@@ -83,7 +96,7 @@ func kindName(k vigiev1.DetectionKind) string {
 
 // openDetection opens d. Its id is already set.
 func (w *work) openDetection(d *detection) *detection {
-	d.openedAt = w.at
+	d.openedAt, d.shown = w.at, shownID(d.id.String())
 	d.policy = w.f.policy.version
 	d.count = max(d.count, uint64(len(d.evidence)))
 	w.cold().open = append(w.cold().open, d)
@@ -181,13 +194,14 @@ func (c *cold) detection(kind vigiev1.DetectionKind, path uint32, incident strin
 
 func (w *work) putDetection(d *detection, status vigiev1.DetectionStatus, reason string) {
 	d.published = d.count
-	m := &vigiev1.Detection{
-		Id: slices.Clone(d.id[:]), Site: w.s.number, Kind: d.kind, Status: status,
+	m := w.f.messages.detections.next()
+	*m = vigiev1.Detection{
+		Id: d.id[:], Site: w.s.number, Kind: d.kind, Status: status,
 		AtMs: w.at, OpenedAtMs: d.openedAt, EvidenceCount: d.count,
 		Path: d.path, Zone: d.zone, Area: d.area,
 		IntervalMs: d.intervalMS, Threshold: d.threshold, WindowMs: d.windowMS,
 		PolicyVersion: d.policy, LastHeardMs: d.lastHeard, Incident: d.incident, CloseReason: reason,
-		Facts: slices.Clone(d.facts), UntilMs: d.until,
+		Facts: d.facts, UntilMs: d.until,
 	}
 	if d.kind == vigiev1.DetectionKind_DETECTION_KIND_MASS_COMMUNICATION_LOSS {
 		m.GroupKind, m.Group, m.Area, m.Zone = d.area, d.zone, "", ""
@@ -198,19 +212,6 @@ func (w *work) putDetection(d *detection, status vigiev1.DetectionStatus, reason
 	if status == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {
 		m.ClosedAtMs = w.at
 	}
-	m.Evidence = showEvidence(d.evidence)
+	m.Evidence = w.f.messages.show(d.evidence)
 	w.put(topics.Detections, m, true)
-}
-
-func showEvidence(list []ids.ID) [][]byte {
-	if len(list) == 0 {
-		return nil
-	}
-	const size = len(ids.ID{})
-	out, all := make([][]byte, len(list)), make([]byte, 0, size*len(list))
-	for i := range list {
-		all = append(all, list[i][:]...)
-		out[i] = all[i*size : (i+1)*size : (i+1)*size]
-	}
-	return out
 }

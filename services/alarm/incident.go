@@ -291,28 +291,29 @@ func (inc *incident) status() vigiev1.IncidentStatus {
 	return vigiev1.IncidentStatus_INCIDENT_STATUS_OPEN
 }
 
-func (inc *incident) message() *vigiev1.Incident {
-	site, _ := ids.IncidentSite(inc.id) // We made the id.
-	return &vigiev1.Incident{
-		Id: inc.id, Site: site, Version: inc.version, ClassGroup: inc.group.String(), Class: inc.class,
+func (w *work) incidentMessage(inc *incident) *vigiev1.Incident {
+	out := w.f.messages.incidents.next()
+	*out = vigiev1.Incident{
+		Id: inc.id, Site: w.s.number, Version: inc.version, ClassGroup: inc.group.String(), Class: inc.class,
 		Status: inc.status(), Priority: inc.priority, ChangedAtMs: inc.changedAt(),
 		OpenedAtMs: inc.opened, DisplayedAtMs: inc.displayed, ClaimedAtMs: inc.claimed,
 		FirstActAtMs: inc.firstAct, VerifiedAtMs: inc.verified, ClosedAtMs: inc.closedAt, RestoredAtMs: inc.restored,
 		ClaimedBy: inc.holder, VerificationMeans: inc.means, VerificationResult: inc.result,
 		Outcome: inc.outcome, ClosedBy: inc.closedBy, Alarms: inc.alarms, ReAlerts: inc.realerts,
-		Evidence: showEvidence(inc.evidence), Storm: inc.storm, AtRiskAtMs: inc.atRisk, MissedAtMs: inc.missed,
-		Acts: slices.Clone(inc.acts), Zone: inc.points[0].zone, Area: inc.points[0].area, LastAlarmAtMs: inc.lastAlarm,
+		Evidence: w.f.messages.show(inc.evidence), Storm: inc.storm, AtRiskAtMs: inc.atRisk, MissedAtMs: inc.missed,
+		Acts: inc.acts, Zone: inc.points[0].zone, Area: inc.points[0].area, LastAlarmAtMs: inc.lastAlarm,
 		Consigne: inc.consigne, ConsigneEventId: inc.consigneEventID(), ConsigneChanged: inc.consigneChanged, Steps: inc.steps,
 		OccurredAtMs: inc.occurred, LateArrival: inc.flavour == lateArrival, OnTest: inc.flavour == onTest,
 		Level: inc.level(), CallSiteHidden: inc.hideCall, AutoClosed: inc.autoClosed,
 	}
+	return out
 }
 
 func (inc *incident) consigneEventID() []byte {
 	if inc.consigneEvent == (ids.ID{}) {
 		return nil
 	}
-	return slices.Clone(inc.consigneEvent[:])
+	return inc.consigneEvent[:]
 }
 
 // changedAt is the newest of its times.

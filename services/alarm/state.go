@@ -8,17 +8,22 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
-// siteState is the site's public state as of now.
+// siteState is the site's public state as of now, until the next one.
 func (w *work) siteState() *vigiev1.SiteState {
 	s, c := w.s, w.s.cold
-	out := &vigiev1.SiteState{
-		Site: s.number, Version: uint64(s.version), ChangedAtMs: w.at, CauseEventId: slices.Clone(w.cause),
+	m := &w.f.messages
+	m.paths.n, m.areas.n, m.openZones.n = 0, 0, 0
+	out := &m.state
+	paths, areas, zones, incidents, detections := out.Paths[:0], out.Areas[:0], out.OpenZones[:0], out.OpenIncidents[:0], out.OpenDetections[:0]
+	*out = vigiev1.SiteState{
+		Site: s.number, Version: uint64(s.version), ChangedAtMs: w.at, CauseEventId: w.cause,
 		Undeclared: s.number >= ids.FirstUndeclared, SiteClass: w.f.classes.name(s.class),
 		Closure: vigiev1.ClosureStatus_CLOSURE_STATUS_NONE,
 	}
 	declared := w.declaration()
 	out.Label, out.Groups, out.TimeZone = declared.GetLabel(), declared.GetGroups(), declared.GetTimeZone()
-	s.eachPath(func(p *path) { out.Paths = append(out.Paths, w.pathState(p, declared)) })
+	s.eachPath(func(p *path) { paths = append(paths, w.pathState(p, declared)) })
+	out.Paths = paths
 	slices.SortFunc(out.Paths, func(a, b *vigiev1.PathState) int { return int(a.GetPath()) - int(b.GetPath()) })
 	if c == nil {
 		return out
@@ -30,17 +35,22 @@ func (w *work) siteState() *vigiev1.SiteState {
 		out.Closure, out.ClosedSinceMs = c.closure.status, c.closure.since
 	}
 	for _, a := range c.areas {
-		out.Areas = append(out.Areas, &vigiev1.AreaState{Area: a.name, Mode: a.mode, SinceMs: a.since, ByUser: a.by})
+		shown := m.areas.next()
+		*shown = vigiev1.AreaState{Area: a.name, Mode: a.mode, SinceMs: a.since, ByUser: a.by}
+		areas = append(areas, shown)
 	}
 	for _, z := range c.zones {
-		out.OpenZones = append(out.OpenZones, &vigiev1.OpenZone{Zone: z.point.zone, Area: z.point.area, Class: z.class, SinceMs: z.since, Alarms: z.alarms})
+		shown := m.openZones.next()
+		*shown = vigiev1.OpenZone{Zone: z.point.zone, Area: z.point.area, Class: z.class, SinceMs: z.since, Alarms: z.alarms}
+		zones = append(zones, shown)
 	}
 	for _, inc := range c.incidents {
-		out.OpenIncidents = append(out.OpenIncidents, inc.id)
+		incidents = append(incidents, inc.id)
 	}
 	for _, d := range c.open {
-		out.OpenDetections = append(out.OpenDetections, d.id.String())
+		detections = append(detections, d.name())
 	}
+	out.Areas, out.OpenZones, out.OpenIncidents, out.OpenDetections = areas, zones, incidents, detections
 	w.showPlans(out)
 	slices.SortFunc(out.OpenIncidents, strings.Compare)
 	slices.SortFunc(out.OpenDetections, strings.Compare)
@@ -48,7 +58,8 @@ func (w *work) siteState() *vigiev1.SiteState {
 }
 
 func (w *work) pathState(p *path, declared *vigiev1.SiteDeclared) *vigiev1.PathState {
-	out := &vigiev1.PathState{
+	out := w.f.messages.paths.next()
+	*out = vigiev1.PathState{
 		Path: p.number, Status: vigiev1.PathStatus(p.status), LastHeardMs: p.heardAt,
 		IntervalMs: w.f.interval(w.s, p), ReceiverGroup: w.f.groups.name(p.group),
 	}
