@@ -142,7 +142,9 @@ func (w *work) setAreas(ev *vigiev1.Event, sig signal, mode vigiev1.AreaMode) (m
 // areaMoved: an alarm after it alerts again in an open incident (trade rule 5).
 func (w *work) areaMoved() {
 	for _, inc := range w.cold().incidents {
-		w.keep(inc).areaMoved = true
+		if !inc.areaMoved {
+			w.keep(inc).areaMoved = true
+		}
 	}
 }
 
