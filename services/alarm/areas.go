@@ -155,7 +155,7 @@ func (c *cold) hasInhibited(name string) bool {
 
 // zoneInhibited follows the zones taken out of protection and back.
 func (w *work) zoneInhibited(sig signal, restored bool) {
-	c := w.cold()
+	c := w.seldom()
 	i := slices.Index(c.inhibited, sig.point)
 	switch {
 	case restored && i >= 0:

@@ -3,6 +3,7 @@ package alarm
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,8 @@ type axis struct {
 	newestOpened bool
 	// listening is what the engine would tell of receiver groups.
 	listening []Listening
+	// faults are where records fail before they are applied; nil for none.
+	faults *rand.Rand
 }
 
 // testClock is S of one group: segments of W in which it ran or stood.

@@ -12,9 +12,10 @@ import "slices"
 // before is a site as it was before the record being applied.
 type before struct {
 	site
-	// room is where its rarer part stands, unless a snapshot has it. Its incidents and
-	// detections are the site's own until one of them is about to be changed (keep).
+	// room is where its rarer part stands, unless a snapshot has it. What few records
+	// change is not there before the change: keep, keepDetection, seldom.
 	room       cold
+	seldomKept bool
 	incidents  pool[incident]
 	detections pool[detection]
 }
@@ -23,7 +24,7 @@ type before struct {
 func (f *Fold) begin(s *site) *before {
 	b := &f.before
 	b.site = *s
-	b.incidents.n, b.detections.n = 0, 0
+	b.incidents.n, b.detections.n, b.seldomKept = 0, 0, false
 	if s.cold == nil || f.own(s) {
 		b.room.incidents, b.room.open = b.room.incidents[:0], b.room.open[:0]
 		return b
@@ -55,10 +56,24 @@ func (w *work) keepDetection(d *detection) *detection {
 	return d
 }
 
+// seldom is cold for a rule that changes one of the lists of that name.
+func (w *work) seldom() *cold {
+	c := w.cold()
+	if b := &w.f.before; b.cold == &b.room && !b.seldomKept {
+		c.seldom.copyTo(&b.room.seldom)
+		b.seldomKept = true
+	}
+	return c
+}
+
 // back makes the site what it was. The memory stays b's: the site gets a copy.
 func (b *before) back(s *site) {
+	now := s.cold
 	*s = b.site
 	if b.cold == &b.room {
+		if !b.seldomKept {
+			now.seldom.copyTo(&b.room.seldom)
+		}
 		s.cold = b.room.clone(b.room.epoch)
 	}
 }
@@ -85,11 +100,12 @@ func (c *cold) clone(e epoch) *cold {
 // remembered, which only grows (slideCapped).
 func (c *cold) copyTo(k *cold) {
 	c.flatTo(k)
+	c.seldom.copyTo(&k.seldom)
 	k.incidents = copyEach(c.incidents, (*incident).copyTo)
 	k.open = copyEach(c.open, (*detection).copyTo)
 }
 
-// flatTo copies all but incidents and detections, into the memory that k has.
+// flatTo copies what every record may change, into the memory that k has.
 func (c *cold) flatTo(k *cold) {
 	k.epoch, k.whole = c.epoch, c.whole
 	fill(&k.paths, c.paths)
@@ -99,20 +115,23 @@ func (c *cold) flatTo(k *cold) {
 	fill(&k.timers, c.timers)
 	fill(&k.absences, c.absences)
 	fill(&k.memberOf, c.memberOf)
-	fill(&k.zones, c.zones)
-	fill(&k.inhibited, c.inhibited)
-	fill(&k.restores, c.restores)
-	fill(&k.acts, c.acts)
-	fill(&k.closed, c.closed)
-	fill(&k.visits, c.visits)
-	fill(&k.consignes, c.consignes)
-	fill(&k.tests, c.tests)
-	fill(&k.calls, c.calls)
-	k.storm.open = c.storm.open
-	fill(&k.storm.alerting, c.storm.alerting)
-	fill(&k.storm.recent, c.storm.recent)
-	fillInner(&k.watchedZones, c.watchedZones, (*zoneWatch).copyTo)
-	fillInner(&k.flaps, c.flaps, (*flap).copyTo)
+}
+
+func (l *seldom) copyTo(k *seldom) {
+	fill(&k.zones, l.zones)
+	fill(&k.inhibited, l.inhibited)
+	fill(&k.restores, l.restores)
+	fill(&k.acts, l.acts)
+	fill(&k.closed, l.closed)
+	fill(&k.visits, l.visits)
+	fill(&k.consignes, l.consignes)
+	fill(&k.tests, l.tests)
+	fill(&k.calls, l.calls)
+	fillInner(&k.watchedZones, l.watchedZones, (*zoneWatch).copyTo)
+	fillInner(&k.flaps, l.flaps, (*flap).copyTo)
+	k.storm.open = l.storm.open
+	fill(&k.storm.alerting, l.storm.alerting)
+	fill(&k.storm.recent, l.storm.recent)
 }
 
 // fill copies a list into the memory of another. Most are empty on both sides.

@@ -284,7 +284,7 @@ func (w *work) closeIncident(inc *incident, ev *vigiev1.Event, user string, b *v
 
 // endIncident takes a closed incident off the site, with what was open on it.
 func (w *work) endIncident(inc *incident) {
-	c := w.cold()
+	c := w.seldom()
 	w.stopAnswerClock(inc, closedIncident)
 	w.cancelTimer(timerIdle, inc.what())
 	w.cancelTimer(timerWakeUp, inc.what())

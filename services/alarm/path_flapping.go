@@ -20,7 +20,7 @@ type flap struct {
 }
 
 func (w *work) pathChanged(p *path) {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	i := slices.IndexFunc(c.flaps, func(f flap) bool { return f.path == p.number })
 	if i < 0 {
 		c.flaps = appendCapped(c.flaps, flap{path: p.number}, maxPaths)
@@ -53,7 +53,7 @@ func (w *work) flapping(p *path) bool {
 }
 
 func (w *work) flapEnds(t civil) {
-	c := w.cold()
+	c := w.seldom()
 	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING, t.what, ""), closedRateFell)
 	c.flaps = slices.DeleteFunc(c.flaps, func(f flap) bool { return f.path == t.what })
 	p := w.s.path(t.what)

@@ -74,7 +74,7 @@ func (c *cold) lastOfArea(p point) bool {
 
 // runawayEnds closes what has been quiet for the slow window.
 func (w *work) runawayEnds(civil) {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	next := int64(0)
 	for i := range c.watchedZones {
 		z := &c.watchedZones[i]

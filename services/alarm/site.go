@@ -45,6 +45,7 @@ type cold struct {
 	// epoch is that of the snapshots in which it was made: it is read by those after.
 	epoch epoch
 	lists
+	seldom
 	whole
 }
 
@@ -97,14 +98,20 @@ type whole struct {
 
 // lists are what rules change in place: a copy of the state needs its own.
 type lists struct {
-	paths    []path
-	heardBy  []heardBy
-	counters []counter
-	areas    []area
-	timers   []civil
-	absences []absence
-	memberOf []uint32
+	paths     []path
+	heardBy   []heardBy
+	counters  []counter
+	areas     []area
+	timers    []civil
+	absences  []absence
+	memberOf  []uint32
+	incidents []*incident
+	open      []*detection
+}
 
+// seldom are more of them, which most records leave as they are: a rule that changes
+// one asks work.seldom for them.
+type seldom struct {
 	zones     []openZone
 	inhibited []point
 	restores  []earlyRestore
@@ -116,8 +123,6 @@ type lists struct {
 	// calls are those of the centre, under site 0 alone.
 	calls []call
 
-	incidents    []*incident
-	open         []*detection
 	watchedZones []zoneWatch
 	flaps        []flap
 	storm        storm

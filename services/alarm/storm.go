@@ -27,7 +27,7 @@ type stormAlarm struct {
 
 // stormCounts takes an accepted alarm.
 func (w *work) stormCounts(id ids.ID, alerted bool) {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	s := &c.storm
 	s.recent = appendCapped(s.recent, w.at, int(fig.stormEnd))
 	if s.open {
@@ -77,7 +77,7 @@ func (w *work) stormEndsAt() int64 {
 }
 
 func (w *work) stormEnds() {
-	c := w.cold()
+	c := w.seldom()
 	c.storm = storm{}
 	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, ""), closedRateFell)
 }

@@ -89,7 +89,7 @@ func (w *work) setTest(ev *vigiev1.Event, b *vigiev1.TestModeSet) decided {
 }
 
 func (w *work) startTest(t *testMode) {
-	c := w.cold()
+	c := w.seldom()
 	c.test = t
 	c.tests = appendCapped(c.tests, w.at, maxTests)
 	w.setTimer(timerTestEnds, 0, t.until)
@@ -159,7 +159,7 @@ func (w *work) stillInAlarm(t *testMode) {
 }
 
 func (w *work) judgeFrequentTests() {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	c.tests = slices.DeleteFunc(c.tests, func(at int64) bool { return w.at-at >= fig.frequentTestsWindow })
 	many := len(c.tests) > int(fig.frequentTests)
 	w.judge(vigiev1.DetectionKind_DETECTION_KIND_FREQUENT_TESTS, many, closedRateFell)

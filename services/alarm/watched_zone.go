@@ -18,7 +18,7 @@ type zoneWatch struct {
 
 // zoneWatched finds what is remembered of a point, made now if it is new.
 func (w *work) zoneWatched(p point) *zoneWatch {
-	c := w.cold()
+	c := w.seldom()
 	for i := range c.watchedZones {
 		if c.watchedZones[i].point == p {
 			return &c.watchedZones[i]
@@ -51,7 +51,7 @@ func (w *work) zoneOut(p point, restored bool) {
 
 // forgetQuietZones drops zones of which nothing is left to remember.
 func (w *work) forgetQuietZones() {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	full := int64(fig.chatterBucket) * fig.chatterRefill
 	c.watchedZones = slices.DeleteFunc(c.watchedZones, func(z zoneWatch) bool {
 		return len(z.negatives) == 0 && z.credit+w.at-z.creditAt >= full
