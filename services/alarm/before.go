@@ -89,7 +89,7 @@ func (f *Fold) own(s *site) bool {
 }
 
 func (c *cold) clone(e epoch) *cold {
-	k := &cold{}
+	k := newCold(e)
 	c.copyTo(k)
 	k.epoch = e
 	return k
@@ -101,8 +101,8 @@ func (c *cold) clone(e epoch) *cold {
 func (c *cold) copyTo(k *cold) {
 	c.flatTo(k)
 	c.seldom.copyTo(&k.seldom)
-	k.incidents = copyEach(c.incidents, (*incident).copyTo)
-	k.open = copyEach(c.open, (*detection).copyTo)
+	k.incidents = copyEach(k.incidents, c.incidents, (*incident).copyTo)
+	k.open = copyEach(k.open, c.open, (*detection).copyTo)
 }
 
 // flatTo copies what every record may change, into the memory that k has.
@@ -152,19 +152,17 @@ func fillInner[T any](to *[]T, list []T, copyTo func(*T, *T)) {
 	}
 }
 
-// copyEach copies what pointers point to. A nil stays one.
-func copyEach[T any](list []*T, copyTo func(*T, *T)) []*T {
-	if len(list) == 0 {
-		return nil
-	}
-	out := make([]*T, len(list))
-	for i, v := range list {
+// copyEach copies what pointers point to, into new memory. A nil stays one.
+func copyEach[T any](to, list []*T, copyTo func(*T, *T)) []*T {
+	for _, v := range list {
+		var k *T
 		if v != nil {
-			out[i] = new(T)
-			copyTo(v, out[i])
+			k = new(T)
+			copyTo(v, k)
 		}
+		to = append(to, k)
 	}
-	return out
+	return to
 }
 
 func (inc *incident) copyTo(k *incident) {

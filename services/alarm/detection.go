@@ -48,10 +48,13 @@ const (
 
 // detection is an open fact about the site.
 type detection struct {
-	id       ids.ID
+	// What each event of the site looks at stands first, in one line of the cache.
 	kind     vigiev1.DetectionKind
 	path     uint32
 	incident string
+	// shown is the id as states show it; "" until it was.
+	shown    shownID
+	id       ids.ID
 	openedAt int64
 	evidence []ids.ID
 	count    uint64
@@ -66,8 +69,6 @@ type detection struct {
 	policy     uint64
 	facts      []string
 	until      int64
-	// shown is the id as states show it; "" until it was.
-	shown shownID
 }
 
 // shownID follows from an id.

@@ -30,21 +30,29 @@ const (
 
 // incident is one open incident.
 type incident struct {
-	id       string
-	group    classGroup
-	flavour  flavour
-	clock    uint8
+	// What each event of the site looks at stands first, in one line of the cache.
+	id          string
+	holder      string
+	parkedUntil int64
+	restored    int64
+	group       classGroup
+	flavour     flavour
+	clock       uint8
+	// answered: claimed and acted upon since it last alerted (trade rule 9).
+	answered, acted bool
+	// communication: a lost communication opened it or folded into it.
+	communication bool
+	// areaMoved: an area was armed or disarmed since the last alarm.
+	areaMoved bool
+
 	class    vigiev1.EventClass
 	version  uint64
 	priority uint32
 
-	opened, displayed, claimed, firstAct, verified, closedAt, restored int64
-	lastAlarm, lastAct, parkedUntil                                    int64
-	atRisk, missed                                                     int64
-	// answered: claimed and acted upon since it last alerted (trade rule 9).
-	answered, acted bool
+	opened, displayed, claimed, firstAct, verified, closedAt int64
+	lastAlarm, lastAct                                       int64
+	atRisk, missed                                           int64
 
-	holder   string
 	means    vigiev1.VerificationMeans
 	result   vigiev1.VerificationResult
 	outcome  vigiev1.IncidentOutcome
@@ -55,16 +63,12 @@ type incident struct {
 	evidence []ids.ID
 	storm    bool
 	acts     []*vigiev1.IncidentAct
-	// communication: a lost communication opened it or folded into it.
-	communication bool
 	// points seen, to know a new one; the first is the one shown.
 	points []alarmedPoint
 	// negative: an alarm since would contradict the verification.
 	negative bool
 	// negativeAt is when it was last verified negative.
 	negativeAt int64
-	// areaMoved: an area was armed or disarmed since the last alarm.
-	areaMoved bool
 
 	// The consigne pinned, its event (zero for the class default) and its steps,
 	// which are only ever replaced whole.

@@ -47,6 +47,7 @@ type cold struct {
 	lists
 	seldom
 	whole
+	near near
 }
 
 // whole is what rules replace whole: who has a copy may share what it refers to.
@@ -107,6 +108,28 @@ type lists struct {
 	memberOf  []uint32
 	incidents []*incident
 	open      []*detection
+}
+
+// near is where the lists of a quiet site stand, beside it: to follow each of them to a
+// place of its own is to wait for the memory each time. A longer list moves out.
+type near struct {
+	heardBy   [1]heardBy
+	counters  [1]counter
+	areas     [1]area
+	timers    [4]civil
+	absences  [1]absence
+	incidents [1]*incident
+	open      [2]*detection
+}
+
+func newCold(e epoch) *cold {
+	c := &cold{epoch: e}
+	n := &c.near
+	c.lists = lists{
+		heardBy: n.heardBy[:0], counters: n.counters[:0], areas: n.areas[:0], timers: n.timers[:0],
+		absences: n.absences[:0], incidents: n.incidents[:0], open: n.open[:0],
+	}
+	return c
 }
 
 // seldom are more of them, which most records leave as they are: a rule that changes

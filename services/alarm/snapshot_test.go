@@ -43,7 +43,7 @@ func restoredFrom(t testingT, list [][]byte) *Fold {
 func leaves(v reflect.Value, fresh bool, do func(reflect.Value)) {
 	v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem()
 	switch v.Interface().(type) {
-	case *figures, epoch, shownID, saidBy:
+	case *figures, epoch, near, shownID, saidBy:
 		return // They follow from what is in the bytes.
 	}
 	if _, is := v.Interface().(proto.Message); is {

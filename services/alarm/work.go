@@ -134,7 +134,7 @@ func (w *work) touch(inc *incident) {
 // cold gives the site its rarer part.
 func (w *work) cold() *cold {
 	if w.s.cold == nil {
-		w.s.cold = &cold{epoch: w.f.sites.epoch}
+		w.s.cold = newCold(w.f.sites.epoch)
 	}
 	return w.s.cold
 }
