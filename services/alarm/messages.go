@@ -15,6 +15,7 @@ type messages struct {
 	evidence   [][]byte
 
 	state     vigiev1.SiteState
+	declared  declared
 	paths     pool[vigiev1.PathState]
 	areas     pool[vigiev1.AreaState]
 	openZones pool[vigiev1.OpenZone]

@@ -20,9 +20,12 @@ func (w *work) siteState() *vigiev1.SiteState {
 		Undeclared: s.number >= ids.FirstUndeclared, SiteClass: w.f.classes.name(s.class),
 		Closure: vigiev1.ClosureStatus_CLOSURE_STATUS_NONE,
 	}
-	declared := w.declaration()
-	out.Label, out.Groups, out.TimeZone = declared.GetLabel(), declared.GetGroups(), declared.GetTimeZone()
-	s.eachPath(func(p *path) { paths = append(paths, w.pathState(p, declared)) })
+	d := &m.declared
+	if d.read(nil); c != nil {
+		d.read(c.declaration)
+	}
+	out.Label, out.Groups, out.TimeZone = d.label, d.groups, d.timeZone
+	s.eachPath(func(p *path) { paths = append(paths, w.pathState(p)) })
 	out.Paths = paths
 	slices.SortFunc(out.Paths, func(a, b *vigiev1.PathState) int { return int(a.GetPath()) - int(b.GetPath()) })
 	if c == nil {
@@ -57,15 +60,15 @@ func (w *work) siteState() *vigiev1.SiteState {
 	return out
 }
 
-func (w *work) pathState(p *path, declared *vigiev1.SiteDeclared) *vigiev1.PathState {
+func (w *work) pathState(p *path) *vigiev1.PathState {
 	out := w.f.messages.paths.next()
 	*out = vigiev1.PathState{
 		Path: p.number, Status: vigiev1.PathStatus(p.status), LastHeardMs: p.heardAt,
 		IntervalMs: w.f.interval(w.s, p), ReceiverGroup: w.f.groups.name(p.group),
 	}
-	for _, d := range declared.GetPaths() {
-		if d.GetPath() == p.number {
-			out.Name = d.GetName()
+	for _, d := range w.f.messages.declared.paths {
+		if d.number == p.number {
+			out.Name = d.name
 		}
 	}
 	return out
