@@ -3,11 +3,14 @@ package alarm
 import "slices"
 
 // A record that fails leaves nothing behind, and a snapshot goes on reading the state
-// as it was. Neither asks a rule for anything: before a record is applied the site is
-// copied, all of it that a rule may change.
+// as it was. Before a record is applied the site is copied, into memory that is used
+// again for every record; only the first one after a snapshot leaves the old state to
+// it and goes on with a new one.
 //
-// The copy is into memory that is used again for every record. Only the first record
-// of a site after a snapshot leaves the old state to it and goes on with a new one.
+// What most records leave alone is copied when a rule is about to change it, so that a
+// rule asks for it: an incident or a detection by the methods of work that find it, or
+// by keep and keepDetection; a list of seldom by work.seldom. The tests take every
+// event back once, and find what nobody asked for.
 
 // before is a site as it was before the record being applied.
 type before struct {
