@@ -19,6 +19,8 @@ type messages struct {
 	paths     pool[vigiev1.PathState]
 	areas     pool[vigiev1.AreaState]
 	openZones pool[vigiev1.OpenZone]
+	// openIncidents and open are names of incidents and detections.
+	openIncidents, open []string
 }
 
 // nothing takes the memory back.
@@ -48,3 +50,5 @@ func (p *pool[T]) next() *T {
 	p.n++
 	return p.all[p.n-1]
 }
+
+func (p *pool[T]) used() []*T { return p.all[:p.n:p.n] }

@@ -10,23 +10,18 @@ import (
 
 // siteState is the site's public state as of now, until the next one.
 func (w *work) siteState() *vigiev1.SiteState {
-	s, c := w.s, w.s.cold
-	m := &w.f.messages
-	m.paths.n, m.areas.n, m.openZones.n = 0, 0, 0
+	s, c, m := w.s, w.s.cold, &w.f.messages
 	out := &m.state
-	paths, areas, zones, incidents, detections := out.Paths[:0], out.Areas[:0], out.OpenZones[:0], out.OpenIncidents[:0], out.OpenDetections[:0]
 	*out = vigiev1.SiteState{
 		Site: s.number, Version: uint64(s.version), ChangedAtMs: w.at, CauseEventId: w.cause,
 		Undeclared: s.number >= ids.FirstUndeclared, SiteClass: w.f.classes.name(s.class),
 		Closure: vigiev1.ClosureStatus_CLOSURE_STATUS_NONE,
 	}
-	d := &m.declared
-	if d.read(nil); c != nil {
-		d.read(c.declaration)
-	}
-	out.Label, out.Groups, out.TimeZone = d.label, d.groups, d.timeZone
-	s.eachPath(func(p *path) { paths = append(paths, w.pathState(p)) })
-	out.Paths = paths
+	m.declared.read(c.encodedDeclaration())
+	out.Label, out.Groups, out.TimeZone = m.declared.label, m.declared.groups, m.declared.timeZone
+	m.paths.n = 0
+	s.eachPath(w.showPath)
+	out.Paths = m.paths.used()
 	slices.SortFunc(out.Paths, func(a, b *vigiev1.PathState) int { return int(a.GetPath()) - int(b.GetPath()) })
 	if c == nil {
 		return out
@@ -37,30 +32,33 @@ func (w *work) siteState() *vigiev1.SiteState {
 	if c.closure.status != vigiev1.ClosureStatus_CLOSURE_STATUS_UNSPECIFIED {
 		out.Closure, out.ClosedSinceMs = c.closure.status, c.closure.since
 	}
-	for _, a := range c.areas {
-		shown := m.areas.next()
-		*shown = vigiev1.AreaState{Area: a.name, Mode: a.mode, SinceMs: a.since, ByUser: a.by}
-		areas = append(areas, shown)
-	}
-	for _, z := range c.zones {
-		shown := m.openZones.next()
-		*shown = vigiev1.OpenZone{Zone: z.point.zone, Area: z.point.area, Class: z.class, SinceMs: z.since, Alarms: z.alarms}
-		zones = append(zones, shown)
-	}
-	for _, inc := range c.incidents {
-		incidents = append(incidents, inc.id)
-	}
-	for _, d := range c.open {
-		detections = append(detections, d.name())
-	}
-	out.Areas, out.OpenZones, out.OpenIncidents, out.OpenDetections = areas, zones, incidents, detections
+	w.showOpen(out)
 	w.showPlans(out)
-	slices.SortFunc(out.OpenIncidents, strings.Compare)
-	slices.SortFunc(out.OpenDetections, strings.Compare)
 	return out
 }
 
-func (w *work) pathState(p *path) *vigiev1.PathState {
+// showOpen lists areas and what is open.
+func (w *work) showOpen(out *vigiev1.SiteState) {
+	c, m := w.s.cold, &w.f.messages
+	m.areas.n, m.openZones.n, m.openIncidents, m.open = 0, 0, m.openIncidents[:0], m.open[:0]
+	for _, a := range c.areas {
+		*m.areas.next() = vigiev1.AreaState{Area: a.name, Mode: a.mode, SinceMs: a.since, ByUser: a.by}
+	}
+	for _, z := range c.zones {
+		*m.openZones.next() = vigiev1.OpenZone{Zone: z.point.zone, Area: z.point.area, Class: z.class, SinceMs: z.since, Alarms: z.alarms}
+	}
+	for _, inc := range c.incidents {
+		m.openIncidents = append(m.openIncidents, inc.id)
+	}
+	for _, d := range c.open {
+		m.open = append(m.open, d.name())
+	}
+	out.Areas, out.OpenZones, out.OpenIncidents, out.OpenDetections = m.areas.used(), m.openZones.used(), m.openIncidents, m.open
+	slices.SortFunc(out.OpenIncidents, strings.Compare)
+	slices.SortFunc(out.OpenDetections, strings.Compare)
+}
+
+func (w *work) showPath(p *path) {
 	out := w.f.messages.paths.next()
 	*out = vigiev1.PathState{
 		Path: p.number, Status: vigiev1.PathStatus(p.status), LastHeardMs: p.heardAt,
@@ -71,5 +69,4 @@ func (w *work) pathState(p *path) *vigiev1.PathState {
 			out.Name = d.name
 		}
 	}
-	return out
 }
