@@ -7,8 +7,8 @@ import (
 )
 
 // declared is what public states show of a declaration. It is read out of the encoded
-// one, of which a state needs little: to decode all of it for each event was most of
-// what an event of a declared site cost.
+// one, of which a state needs little: to decode all of it for each event was as much
+// as all the rules.
 type declared struct {
 	label, timeZone string
 	groups          []string
