@@ -36,7 +36,7 @@ type rememberedAct struct {
 // act takes what a person or the system did. The id of a person's act comes from
 // the idempotency key: the same id again repeats the first one's outcome.
 func (w *work) act(ev *vigiev1.Event) {
-	c := w.cold()
+	c := w.seldom()
 	id := idOf(ev.GetId())
 	c.acts = slices.DeleteFunc(c.acts, func(a rememberedAct) bool { return w.at-a.at > actMemoryMS })
 	for _, a := range c.acts {

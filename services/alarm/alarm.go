@@ -37,7 +37,8 @@ type Env interface {
 	// Listening tells of each receiver group how it listens.
 	Listening() []Listening
 	// Emit appends an output to a topic of package topics (name without prefix).
-	// A nil value is a tombstone. The value is encoded before Emit returns.
+	// A nil value is a tombstone. The value is encoded before Emit returns: its memory
+	// is used again.
 	Emit(topic string, key []byte, value proto.Message, urgent bool)
 	// Arm asks for one call of Fire when the deadline is due.
 	Arm(Timer)
@@ -94,6 +95,8 @@ type Fold struct {
 	failure        string
 	zones          hours.Zones
 	work           work
+	before         before
+	messages       messages
 	tally          tally
 	masses         []mass
 	// was and is are memberships being compared.
@@ -194,17 +197,19 @@ func (f *Fold) Fire(env Env, t Timer) bool {
 func (f *Fold) applyEvent(env Env, ev *vigiev1.Event) {
 	s := f.sites.findOrAdd(ev.GetSite())
 	t := max(s.last, ev.GetReceivedAtMs())
-	ok := f.within(env, s, t, ev.GetId(), func(w *work) {
-		w.advance(t)
-		w.at, s.last = t, t
-		w.cold()
-		if isPanelEvent(ev) {
-			w.panelEvent(ev)
-			return
-		}
-		w.act(ev)
-	})
-	if !ok {
+	if !f.within(env, s, t, ev.GetId(), func(w *work) { w.take(ev, t) }) {
 		f.degrade(env, s, t, ev.GetId(), func(w *work) { w.minimal(ev) })
 	}
+}
+
+// take applies an event at t.
+func (w *work) take(ev *vigiev1.Event, t int64) {
+	w.advance(t)
+	w.at, w.s.last = t, t
+	w.cold()
+	if isPanelEvent(ev) {
+		w.panelEvent(ev)
+		return
+	}
+	w.act(ev)
 }

@@ -44,22 +44,22 @@ func (w *work) alertAgain(inc *incident, r raised) {
 }
 
 func (w *work) answerLate(t civil) {
-	if inc := w.cold().timed(t); inc != nil && !inc.answered {
+	if inc := w.timed(t); inc != nil && !inc.answered {
 		w.openAnswer(inc, vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE, t)
 	}
 }
 
 func (w *work) answerMissed(t civil) {
-	inc := w.cold().timed(t)
+	inc := w.timed(t)
 	if inc == nil || inc.answered {
 		return
 	}
-	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE, 0, inc.id), closedMissed)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE, 0, inc.id), closedMissed)
 	w.openAnswer(inc, vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED, t)
 }
 
 func (w *work) openAnswer(inc *incident, kind vigiev1.DetectionKind, t civil) {
-	if w.cold().detection(kind, 0, inc.id) != nil {
+	if w.detection(kind, 0, inc.id) != nil {
 		return
 	}
 	fig := w.figures().answers[inc.clock]
@@ -83,9 +83,8 @@ func (w *work) answer(inc *incident) {
 }
 
 func (w *work) stopAnswerClock(inc *incident, reason string) {
-	c := w.cold()
 	w.cancelTimer(timerAnswerLate, inc.what())
 	w.cancelTimer(timerAnswerMissed, inc.what())
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE, 0, inc.id), reason)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED, 0, inc.id), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_ANSWER_LATE, 0, inc.id), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_ANSWER_MISSED, 0, inc.id), reason)
 }

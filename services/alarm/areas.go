@@ -48,23 +48,20 @@ func (c *cold) armedSince() (int64, bool) {
 	return since, len(c.areas) > 0
 }
 
-// areasOf are the indexes of the areas that a message about this one concerns.
-func (w *work) areasOf(name string) []int {
+// areasOf are the areas that a message about this one concerns.
+func (w *work) areasOf(name string) []area {
 	c := w.cold()
 	if name == "" && len(c.areas) > 0 {
-		all := make([]int, len(c.areas))
-		for i := range all {
-			all[i] = i
-		}
-		return all
+		return c.areas
 	}
-	if i := slices.IndexFunc(c.areas, func(a area) bool { return a.name == name }); i >= 0 {
-		return []int{i}
+	i := slices.IndexFunc(c.areas, func(a area) bool { return a.name == name })
+	if i < 0 {
+		i = w.addArea(name)
 	}
-	if i := w.addArea(name); i >= 0 {
-		return []int{i}
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return c.areas[i : i+1]
 }
 
 // addArea adds an area in the state of the whole site, whose place it takes.
@@ -105,13 +102,15 @@ func (w *work) disarmed(ev *vigiev1.Event, sig signal) {
 }
 
 // setAreas changes the mode of the areas concerned and returns those that it
-// changed. A late arrival, older by the panel's own clock than what is known,
+// changed, until the next message. A late arrival, older by the panel's own clock than what is known,
 // never moves the state backwards.
 func (w *work) setAreas(ev *vigiev1.Event, sig signal, mode vigiev1.AreaMode) (moved []string) {
 	c, lateArrival := w.cold(), w.figures().lateArrival
 	occurred := ev.GetOccurredAtMs()
-	for _, i := range w.areasOf(sig.point.area) {
-		a := &c.areas[i]
+	concerned := w.areasOf(sig.point.area)
+	moved = w.moved[:0]
+	for i := range concerned {
+		a := &concerned[i]
 		if occurred != 0 && occurred < a.occurred && ev.GetReceivedAtMs()-occurred > lateArrival {
 			continue
 		}
@@ -131,18 +130,21 @@ func (w *work) setAreas(ev *vigiev1.Event, sig signal, mode vigiev1.AreaMode) (m
 			moved = append(moved, a.name)
 		}
 		if isArmed(a.mode) != isArmed(next) {
-			c.areaMoved()
+			w.areaMoved()
 		}
 		a.mode, a.by = next, sig.user
 		w.changed()
 	}
+	w.moved = moved
 	return moved
 }
 
 // areaMoved: an alarm after it alerts again in an open incident (trade rule 5).
-func (c *cold) areaMoved() {
-	for _, inc := range c.incidents {
-		inc.areaMoved = true
+func (w *work) areaMoved() {
+	for _, inc := range w.cold().incidents {
+		if !inc.areaMoved {
+			w.keep(inc).areaMoved = true
+		}
 	}
 }
 
@@ -153,7 +155,7 @@ func (c *cold) hasInhibited(name string) bool {
 
 // zoneInhibited follows the zones taken out of protection and back.
 func (w *work) zoneInhibited(sig signal, restored bool) {
-	c := w.cold()
+	c := w.seldom()
 	i := slices.Index(c.inhibited, sig.point)
 	switch {
 	case restored && i >= 0:

@@ -68,7 +68,7 @@ func (w *work) hidesCall(inc *incident, class vigiev1.EventClass) {
 // duressWord: the duress word on the phone opens a hold-up incident at once.
 func (w *work) duressWord() {
 	w.raise(raised{id: idOf(w.cause), class: vigiev1.EventClass_EVENT_CLASS_DURESS, at: w.at})
-	inc := w.cold().incident(groupLife)
+	inc := w.incident(groupLife)
 	inc.secondHoldUp = true
 	w.touch(inc)
 }

@@ -3,6 +3,7 @@ package alarm
 import (
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,8 @@ type axis struct {
 	newestOpened bool
 	// listening is what the engine would tell of receiver groups.
 	listening []Listening
+	// faults are where records fail before they are applied; nil for none.
+	faults *rand.Rand
 }
 
 // testClock is S of one group: segments of W in which it ran or stood.
@@ -167,6 +170,7 @@ func (a *axis) at(ms int64) *axis {
 		a.moveTo(at)
 		t := a.timers[due]
 		a.timers = slices.Delete(a.timers, due, due+1)
+		a.firedBack(t)
 		a.fold.Fire(a, t)
 	}
 	a.moveTo(to)
@@ -244,6 +248,7 @@ func (a *axis) run(group string) {
 
 func (a *axis) apply(rec *vigiev1.LogRecord) {
 	a.n++
+	a.takenBack(rec.GetEvent())
 	a.fold.Apply(a, 0, int64(a.n), rec)
 }
 

@@ -28,7 +28,7 @@ func (w *work) autonomyRuns() {
 		return
 	}
 	end := c.mains.since + w.autonomy()
-	if d := c.detection(kind, 0, ""); d != nil {
+	if d := w.detection(kind, 0, ""); d != nil {
 		w.judge(kind, true, "", "exhausted")
 		return
 	}

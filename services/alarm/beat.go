@@ -74,7 +74,7 @@ func (f *Fold) adopt(env Env, s *site, p *path, group uint16) {
 	}
 	before := *s
 	if s.cold != nil {
-		before.cold = s.cold.clone()
+		before.cold = s.cold.clone(s.cold.epoch)
 	}
 	defer f.moved(&before, s)
 	p.group = group

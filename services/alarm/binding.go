@@ -64,7 +64,7 @@ func (w *work) unbindAccount(b *vigiev1.AccountBound) decided {
 	c.bindingVersion++
 	w.outs = append(w.outs, output{topics.Accounts, []byte(ids.AccountKey(b.GetLine(), b.GetAccount())), nil, true})
 	w.cancelTimer(timerBindingRefused, 0)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED, 0, ""), closedUnbound)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED, 0, ""), closedUnbound)
 	w.changed()
 	return accepted("")
 }
@@ -73,7 +73,7 @@ func (w *work) bindingRefused(ev *vigiev1.Event) {
 	c := w.cold()
 	kind := vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED
 	w.setTimer(timerBindingRefused, 0, w.at+bindingRefusalFolds)
-	if d := c.detection(kind, 0, ""); d != nil {
+	if d := w.detection(kind, 0, ""); d != nil {
 		d.prove(idOf(ev.GetId()))
 		w.updateDetection(d)
 		return
@@ -85,5 +85,5 @@ func (w *work) bindingRefused(ev *vigiev1.Event) {
 }
 
 func (w *work) bindingRefusalExpires() {
-	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED, 0, ""), closedExpired)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_BINDING_REFUSED, 0, ""), closedExpired)
 }

@@ -28,7 +28,7 @@ type call struct {
 const callForgotten = day
 
 func (w *work) stepCall(ev *vigiev1.Event, b *vigiev1.CallStep) decided {
-	c := w.cold()
+	c := w.seldom()
 	if b.GetCall() == "" || len(b.GetCall()) > maxText {
 		return refused("call-id-required")
 	}
@@ -61,7 +61,7 @@ func (w *work) stepCall(ev *vigiev1.Event, b *vigiev1.CallStep) decided {
 }
 
 func (w *work) offerCall(b *vigiev1.CallStep, known bool) decided {
-	c := w.cold()
+	c := w.seldom()
 	c.calls = slices.DeleteFunc(c.calls, func(k call) bool { return w.at-k.offered >= callForgotten })
 	switch {
 	case known:

@@ -14,7 +14,7 @@ import (
 // restore alone never closes one.
 
 func (w *work) cancelledByUser(ev *vigiev1.Event, sig signal) {
-	inc := w.cold().incident(groupIntrusion)
+	inc := w.incident(groupIntrusion)
 	if inc == nil || groupOf(sig.class) == groupLife {
 		return
 	}

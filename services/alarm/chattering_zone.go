@@ -10,7 +10,7 @@ import "github.com/open-vigie/vigie/schemas/vigiev1"
 // by its own rules. Classes that are never suppressed take no token.
 
 func (w *work) chatters(sig signal) {
-	c, fig := w.cold(), w.figures()
+	fig := w.figures()
 	if sig.point.zone == "" || neverSuppressed(sig.class) {
 		return
 	}
@@ -21,7 +21,7 @@ func (w *work) chatters(sig signal) {
 	empty := z.credit < fig.chatterRefill
 	z.credit = max(0, z.credit-fig.chatterRefill)
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CHATTERING_ZONE
-	if d := c.ofZone(kind, sig.point); d != nil {
+	if d := w.ofZone(kind, sig.point); d != nil {
 		d.prove(idOf(w.cause))
 		w.updateDetection(d)
 		w.setTimer(timerChatterEnds, 0, w.at+full-z.credit)
@@ -43,7 +43,7 @@ func (w *work) chatterEnds(civil) {
 	next := int64(0)
 	for i := range c.watchedZones {
 		z := &c.watchedZones[i]
-		at, d := z.creditAt+full-z.credit, c.ofZone(vigiev1.DetectionKind_DETECTION_KIND_CHATTERING_ZONE, z.point)
+		at, d := z.creditAt+full-z.credit, w.ofZone(vigiev1.DetectionKind_DETECTION_KIND_CHATTERING_ZONE, z.point)
 		switch {
 		case d == nil:
 		case at <= w.at:

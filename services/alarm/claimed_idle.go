@@ -20,7 +20,7 @@ func (w *work) idleAfter(inc *incident) int64 {
 
 // watchIdle starts the clock anew after an act.
 func (w *work) watchIdle(inc *incident) {
-	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_CLAIMED_IDLE, 0, inc.id), closedResolved)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_CLAIMED_IDLE, 0, inc.id), closedResolved)
 	if inc.holder == "" || inc.parkedUntil != 0 || inc.closedAt != 0 || inc.flavour == onTest {
 		w.cancelTimer(timerIdle, inc.what())
 		return
@@ -29,12 +29,12 @@ func (w *work) watchIdle(inc *incident) {
 }
 
 func (w *work) idle(t civil) {
-	inc := w.cold().timed(t)
+	inc := w.timed(t)
 	if inc == nil || inc.holder == "" {
 		return
 	}
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CLAIMED_IDLE
-	if d := w.cold().detection(kind, 0, inc.id); d != nil {
+	if d := w.detection(kind, 0, inc.id); d != nil {
 		w.closeDetection(d, closedReturned)
 		w.returnToQueue(inc)
 		return

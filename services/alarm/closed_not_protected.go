@@ -16,7 +16,7 @@ func (w *work) watchProtection(after int64) {
 	if _, full := c.armedSince(); full || !c.closure.running() {
 		return
 	}
-	if c.detection(vigiev1.DetectionKind_DETECTION_KIND_CLOSED_NOT_PROTECTED, 0, "") == nil {
+	if w.detection(vigiev1.DetectionKind_DETECTION_KIND_CLOSED_NOT_PROTECTED, 0, "") == nil {
 		w.watchAbsence(timerNotProtected, w.at, after)
 	}
 }
@@ -24,7 +24,7 @@ func (w *work) watchProtection(after int64) {
 func (w *work) notProtected() {
 	c, kind := w.cold(), vigiev1.DetectionKind_DETECTION_KIND_CLOSED_NOT_PROTECTED
 	_, full := c.armedSince()
-	if full || !c.closure.running() || c.visitNow(w.at) || c.detection(kind, 0, "") != nil {
+	if full || !c.closure.running() || c.visitNow(w.at) || w.detection(kind, 0, "") != nil {
 		return
 	}
 	d := w.fresh(kind, "")
@@ -46,7 +46,6 @@ func (w *work) notProtected() {
 
 // closeProtection closes what an opening had opened.
 func (w *work) closeProtection(reason string) {
-	c := w.cold()
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_OPENING_AT_CLOSED_SITE, 0, ""), reason)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_CLOSED_NOT_PROTECTED, 0, ""), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_OPENING_AT_CLOSED_SITE, 0, ""), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_CLOSED_NOT_PROTECTED, 0, ""), reason)
 }

@@ -101,7 +101,7 @@ func (w *work) closureDetected(t civil) {
 func (w *work) closureBegan() {
 	w.happened(happenedClosure)
 	w.cancelAbsence(timerLateToOpen)
-	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedClosure)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedClosure)
 	w.watchProtection(w.figures().notProtected)
 	w.judgeClosure()
 }
@@ -159,7 +159,7 @@ func (w *work) closureInHours() {
 func (w *work) endClosure(reason string) {
 	c := w.cold()
 	c.closure.status, c.closure.since, c.closure.calledBack = vigiev1.ClosureStatus_CLOSURE_STATUS_NONE, 0, 0
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK, 0, ""), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK, 0, ""), reason)
 	w.cancelAbsence(timerNotProtected)
 	w.closeProtection(closedEnded)
 	w.judgeClosure()
@@ -200,7 +200,7 @@ func (w *work) closureStarts() {
 	}
 	c.closure.status = vigiev1.ClosureStatus_CLOSURE_STATUS_DECLARED
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK
-	if d := c.detection(kind, 0, ""); d != nil {
+	if d := w.detection(kind, 0, ""); d != nil {
 		d.prove(c.closure.event)
 		w.putDetection(d, vigiev1.DetectionStatus_DETECTION_STATUS_UPDATED, "")
 	} else {

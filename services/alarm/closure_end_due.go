@@ -13,7 +13,7 @@ func (w *work) judgeEndDue() {
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CLOSURE_END_DUE
 	w.cancelTimer(timerEndDue, 0)
 	if !c.closure.declared() || c.closure.to == 0 {
-		w.closeDetection(c.detection(kind, 0, ""), closedNotDue)
+		w.closeDetection(w.detection(kind, 0, ""), closedNotDue)
 		return
 	}
 	steps := []struct {
@@ -28,14 +28,14 @@ func (w *work) judgeEndDue() {
 		}
 		fact = s.fact
 	}
-	if d := c.detection(kind, 0, ""); fact == "" || d != nil && d.until != c.closure.to {
+	if d := w.detection(kind, 0, ""); fact == "" || d != nil && d.until != c.closure.to {
 		w.closeDetection(d, closedNotDue)
 		if fact == "" {
 			return
 		}
 	}
 	until := c.closure.to
-	if d := c.detection(kind, 0, ""); d == nil {
+	if d := w.detection(kind, 0, ""); d == nil {
 		d = w.fresh(kind, "")
 		d.facts, d.until, d.windowMS = []string{fact}, until, fig.endDue
 		w.openDetection(d)

@@ -33,7 +33,7 @@ func (c *cold) factOf(p point) zoneFact {
 }
 
 func (w *work) confirms(r raised) {
-	inc := w.cold().incident(groupIntrusion)
+	inc := w.incident(groupIntrusion)
 	if inc == nil || r.class != vigiev1.EventClass_EVENT_CLASS_INTRUSION || r.zone == "" {
 		return
 	}
@@ -63,7 +63,7 @@ func (w *work) independent(first alarmedPoint, second point) bool {
 
 func (w *work) confirmed(inc *incident, first alarmedPoint, second point) {
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CONFIRMED_ALARM
-	if d := w.cold().detection(kind, 0, inc.id); d != nil {
+	if d := w.detection(kind, 0, inc.id); d != nil {
 		d.prove(idOf(w.cause))
 		w.updateDetection(d)
 		return

@@ -54,7 +54,7 @@ func byPrecedence(a, b consigne) int {
 }
 
 func (w *work) setConsigne(ev *vigiev1.Event, b *vigiev1.ConsigneSet) decided {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	scope, known := consigneScopes[b.GetScope()]
 	from := max(b.GetFromMs(), w.at)
 	until := b.GetUntilMs()
@@ -94,7 +94,7 @@ func (w *work) setConsigne(ev *vigiev1.Event, b *vigiev1.ConsigneSet) decided {
 }
 
 func (w *work) withdrawConsigne(b *vigiev1.ConsigneWithdrawn) decided {
-	c := w.cold()
+	c := w.seldom()
 	before := len(c.consignes)
 	c.consignes = slices.DeleteFunc(c.consignes, func(k consigne) bool { return k.id == b.GetConsigne() })
 	if len(c.consignes) == before {
@@ -106,7 +106,7 @@ func (w *work) withdrawConsigne(b *vigiev1.ConsigneWithdrawn) decided {
 
 // consignesChanged judges anew after one was set, withdrawn, began or ended.
 func (w *work) consignesChanged() {
-	c := w.cold()
+	c := w.seldom()
 	c.consignes = slices.DeleteFunc(c.consignes, func(k consigne) bool { return k.until != 0 && k.until <= w.at })
 	slices.SortFunc(c.consignes, byPrecedence)
 	w.cancelTimer(timerConsigne, 0)

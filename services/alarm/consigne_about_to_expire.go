@@ -18,7 +18,7 @@ func (w *work) judgeExpiring() {
 		}
 	}
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_ABOUT_TO_EXPIRE
-	d := c.detection(kind, 0, "")
+	d := w.detection(kind, 0, "")
 	if d != nil && (next == nil || d.until != next.until) {
 		reason := closedRenewed
 		if !c.closure.running() {

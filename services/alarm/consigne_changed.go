@@ -26,7 +26,8 @@ func (w *work) judgePinned() {
 		now = k.event
 	}
 	for _, inc := range w.cold().incidents {
-		d := w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_CHANGED, 0, inc.id)
+		w.keep(inc)
+		d := w.detection(vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_CHANGED, 0, inc.id)
 		switch {
 		case now == inc.consigneEvent:
 			w.closeDetection(d, closedRenewed)
@@ -63,5 +64,5 @@ func (w *work) consigneApplied(inc *incident, b *vigiev1.ConsigneApplied) {
 	}
 	inc.consigneChanged = false
 	w.pin(inc)
-	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_CHANGED, 0, inc.id), closedApplied)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_CONSIGNE_CHANGED, 0, inc.id), closedApplied)
 }

@@ -116,12 +116,21 @@ func (w *work) declarePaths(declared []*vigiev1.PathDeclared) {
 // declaration is what the site was declared to be; nil when it was not.
 func (w *work) declaration() *vigiev1.SiteDeclared { return declarationOf(w.s.cold) }
 
+// encodedDeclaration is the same as it is kept.
+func (c *cold) encodedDeclaration() []byte {
+	if c == nil {
+		return nil
+	}
+	return c.declaration
+}
+
 func declarationOf(c *cold) *vigiev1.SiteDeclared {
-	if c == nil || c.declaration == nil {
+	encoded := c.encodedDeclaration()
+	if encoded == nil {
 		return nil
 	}
 	b := &vigiev1.SiteDeclared{}
-	if err := proto.Unmarshal(c.declaration, b); err != nil {
+	if err := proto.Unmarshal(encoded, b); err != nil {
 		panic(fmt.Sprintf("alarm: a declaration that was encoded here cannot be decoded: %v", err))
 	}
 	return b

@@ -48,10 +48,13 @@ const (
 
 // detection is an open fact about the site.
 type detection struct {
-	id       ids.ID
+	// What each event of the site looks at stands first, in one line of the cache.
 	kind     vigiev1.DetectionKind
 	path     uint32
 	incident string
+	// shown is the id as states show it; "" until it was.
+	shown    shownID
+	id       ids.ID
 	openedAt int64
 	evidence []ids.ID
 	count    uint64
@@ -68,11 +71,15 @@ type detection struct {
 	until      int64
 }
 
-func (d *detection) clone() *detection {
-	k := *d
-	k.evidence = slices.Clone(d.evidence)
-	k.facts = slices.Clone(d.facts)
-	return &k
+// shownID follows from an id.
+type shownID string
+
+// name is the id as states show it.
+func (d *detection) name() string {
+	if d.shown != "" {
+		return string(d.shown)
+	}
+	return d.id.String()
 }
 
 // prove adds an event to the evidence; past maxEvidence it is only counted.
@@ -90,7 +97,7 @@ func kindName(k vigiev1.DetectionKind) string {
 
 // openDetection opens d. Its id is already set.
 func (w *work) openDetection(d *detection) *detection {
-	d.openedAt = w.at
+	d.openedAt, d.shown = w.at, shownID(d.id.String())
 	d.policy = w.f.policy.version
 	d.count = max(d.count, uint64(len(d.evidence)))
 	w.cold().open = append(w.cold().open, d)
@@ -120,7 +127,7 @@ func (w *work) fresh(kind vigiev1.DetectionKind, what string) *detection {
 // does not. An open one is put out anew when its facts
 // have changed.
 func (w *work) judge(kind vigiev1.DetectionKind, holds bool, reason string, facts ...string) {
-	d := w.cold().detection(kind, 0, "")
+	d := w.detection(kind, 0, "")
 	switch {
 	case holds && d == nil:
 		w.openUntil(kind, 0, facts...)
@@ -164,7 +171,16 @@ func (w *work) closeDetection(d *detection, reason string) {
 }
 
 // detection finds the open one of a kind, for a path or an incident where the
-// kind has several; nil when there is none.
+// kind has several; nil when there is none. It may be changed.
+func (w *work) detection(kind vigiev1.DetectionKind, path uint32, incident string) *detection {
+	d := w.s.cold.detection(kind, path, incident)
+	if d == nil {
+		return nil
+	}
+	return w.keepDetection(d)
+}
+
+// detection is the same, to be read only.
 func (c *cold) detection(kind vigiev1.DetectionKind, path uint32, incident string) *detection {
 	if c == nil {
 		return nil
@@ -179,13 +195,14 @@ func (c *cold) detection(kind vigiev1.DetectionKind, path uint32, incident strin
 
 func (w *work) putDetection(d *detection, status vigiev1.DetectionStatus, reason string) {
 	d.published = d.count
-	m := &vigiev1.Detection{
-		Id: slices.Clone(d.id[:]), Site: w.s.number, Kind: d.kind, Status: status,
+	m := w.f.messages.detections.next()
+	*m = vigiev1.Detection{
+		Id: d.id[:], Site: w.s.number, Kind: d.kind, Status: status,
 		AtMs: w.at, OpenedAtMs: d.openedAt, EvidenceCount: d.count,
 		Path: d.path, Zone: d.zone, Area: d.area,
 		IntervalMs: d.intervalMS, Threshold: d.threshold, WindowMs: d.windowMS,
 		PolicyVersion: d.policy, LastHeardMs: d.lastHeard, Incident: d.incident, CloseReason: reason,
-		Facts: slices.Clone(d.facts), UntilMs: d.until,
+		Facts: d.facts, UntilMs: d.until,
 	}
 	if d.kind == vigiev1.DetectionKind_DETECTION_KIND_MASS_COMMUNICATION_LOSS {
 		m.GroupKind, m.Group, m.Area, m.Zone = d.area, d.zone, "", ""
@@ -196,19 +213,6 @@ func (w *work) putDetection(d *detection, status vigiev1.DetectionStatus, reason
 	if status == vigiev1.DetectionStatus_DETECTION_STATUS_CLOSED {
 		m.ClosedAtMs = w.at
 	}
-	m.Evidence = showEvidence(d.evidence)
+	m.Evidence = w.f.messages.show(d.evidence)
 	w.put(topics.Detections, m, true)
-}
-
-func showEvidence(list []ids.ID) [][]byte {
-	if len(list) == 0 {
-		return nil
-	}
-	const size = len(ids.ID{})
-	out, all := make([][]byte, len(list)), make([]byte, 0, size*len(list))
-	for i := range list {
-		all = append(all, list[i][:]...)
-		out[i] = all[i*size : (i+1)*size : (i+1)*size]
-	}
-	return out
 }

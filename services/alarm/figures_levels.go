@@ -42,15 +42,19 @@ func (f *Fold) figuresOf(s *site) *figures {
 	return &f.figures[s.class]
 }
 
-// place finds the figures of a site anew. It writes into cold in place: what reads a
-// frozen state does not read this.
+// place finds the figures of a site anew.
 func (f *Fold) place(s *site) {
-	c := s.cold
-	if c == nil {
+	if s.cold == nil {
 		return
 	}
+	rows := f.policy.groupsOf(s.cold)
+	if s.cold.figures == nil && s.cold.own == nil && len(rows) == 0 {
+		return
+	}
+	f.own(s)
+	c := s.cold
 	c.figures = nil
-	if rows := f.policy.groupsOf(c); len(rows) > 0 || c.own != nil {
+	if len(rows) > 0 || c.own != nil {
 		c.figures = f.intern(f.classes.name(s.class), rows, c.own)
 		c.own = c.figures.own // One copy for all that have the same.
 	}

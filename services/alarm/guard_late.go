@@ -13,14 +13,14 @@ func (w *work) guardStepped(inc *incident, b *vigiev1.GuardStep) {
 		w.setTimer(timerGuard, inc.what(), w.at+w.figures().guardLate)
 	case vigiev1.GuardStep_STEP_ARRIVED, vigiev1.GuardStep_STEP_REFUSED:
 		w.cancelTimer(timerGuard, inc.what())
-		w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_GUARD_LATE, 0, inc.id), closedResolved)
+		w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_GUARD_LATE, 0, inc.id), closedResolved)
 	}
 }
 
 func (w *work) guardLate(t civil) {
-	inc := w.cold().timed(t)
+	inc := w.timed(t)
 	kind := vigiev1.DetectionKind_DETECTION_KIND_GUARD_LATE
-	if inc == nil || w.cold().detection(kind, 0, inc.id) != nil {
+	if inc == nil || w.detection(kind, 0, inc.id) != nil {
 		return
 	}
 	d := w.fresh(kind, inc.id)

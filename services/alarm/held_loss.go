@@ -58,7 +58,7 @@ func (w *work) raiseLoss(d *detection, at int64) {
 // heldBack: the hold-back is over.
 func (w *work) heldBack() {
 	c := w.cold()
-	d := c.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, "")
+	d := w.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, "")
 	if c.held.since == 0 || d == nil {
 		return
 	}
@@ -88,7 +88,7 @@ func (w *work) givenBackAfter() int64 {
 // underMass looks whether the mass has ended long enough ago to give the site back.
 func (w *work) underMass() {
 	c := w.cold()
-	d := c.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, "")
+	d := w.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, "")
 	if c.held.under == 0 || d == nil {
 		return
 	}

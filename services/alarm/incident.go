@@ -30,21 +30,29 @@ const (
 
 // incident is one open incident.
 type incident struct {
-	id       string
-	group    classGroup
-	flavour  flavour
-	clock    uint8
+	// What each event of the site looks at stands first, in one line of the cache.
+	id          string
+	holder      string
+	parkedUntil int64
+	restored    int64
+	group       classGroup
+	flavour     flavour
+	clock       uint8
+	// answered: claimed and acted upon since it last alerted (trade rule 9).
+	answered, acted bool
+	// communication: a lost communication opened it or folded into it.
+	communication bool
+	// areaMoved: an area was armed or disarmed since the last alarm.
+	areaMoved bool
+
 	class    vigiev1.EventClass
 	version  uint64
 	priority uint32
 
-	opened, displayed, claimed, firstAct, verified, closedAt, restored int64
-	lastAlarm, lastAct, parkedUntil                                    int64
-	atRisk, missed                                                     int64
-	// answered: claimed and acted upon since it last alerted (trade rule 9).
-	answered, acted bool
+	opened, displayed, claimed, firstAct, verified, closedAt int64
+	lastAlarm, lastAct                                       int64
+	atRisk, missed                                           int64
 
-	holder   string
 	means    vigiev1.VerificationMeans
 	result   vigiev1.VerificationResult
 	outcome  vigiev1.IncidentOutcome
@@ -55,16 +63,12 @@ type incident struct {
 	evidence []ids.ID
 	storm    bool
 	acts     []*vigiev1.IncidentAct
-	// communication: a lost communication opened it or folded into it.
-	communication bool
 	// points seen, to know a new one; the first is the one shown.
 	points []alarmedPoint
 	// negative: an alarm since would contradict the verification.
 	negative bool
 	// negativeAt is when it was last verified negative.
 	negativeAt int64
-	// areaMoved: an area was armed or disarmed since the last alarm.
-	areaMoved bool
 
 	// The consigne pinned, its event (zero for the class default) and its steps,
 	// which are only ever replaced whole.
@@ -100,14 +104,6 @@ func (inc *incident) seen(p point) *alarmedPoint {
 // what tells the incident's timers apart within the site.
 func (inc *incident) what() uint32 { return uint32(inc.group) | uint32(inc.flavour)<<8 }
 
-func (inc *incident) clone() *incident {
-	k := *inc
-	k.evidence = slices.Clone(inc.evidence)
-	k.acts = slices.Clone(inc.acts)
-	k.points = slices.Clone(inc.points)
-	return &k
-}
-
 // raised is what opens an incident or folds into one.
 type raised struct {
 	// id of the event, or of the detection that a timer opened.
@@ -137,7 +133,7 @@ func (w *work) raise(r raised) bool {
 	if len(r.evidence) == 0 {
 		r.evidence = []ids.ID{r.id}
 	}
-	inc := w.cold().incidentOf(r.group, r.flavour)
+	inc := w.incidentOf(r.group, r.flavour)
 	if inc == nil {
 		w.openIncident(r)
 		return true
@@ -146,20 +142,20 @@ func (w *work) raise(r raised) bool {
 }
 
 // incident is the live one of a group; nil when none is open.
-func (c *cold) incident(g classGroup) *incident { return c.incidentOf(g, live) }
+func (w *work) incident(g classGroup) *incident { return w.incidentOf(g, live) }
 
-func (c *cold) incidentOf(g classGroup, f flavour) *incident {
-	for _, inc := range c.incidents {
+func (w *work) incidentOf(g classGroup, f flavour) *incident {
+	for _, inc := range w.cold().incidents {
 		if inc.group == g && inc.flavour == f {
-			return inc
+			return w.keep(inc)
 		}
 	}
 	return nil
 }
 
 // timed is the incident that a timer belongs to; nil when it is closed.
-func (c *cold) timed(t civil) *incident {
-	return c.incidentOf(classGroup(t.what&0xff), flavour(t.what>>8))
+func (w *work) timed(t civil) *incident {
+	return w.incidentOf(classGroup(t.what&0xff), flavour(t.what>>8))
 }
 
 func (r raised) priorityAtLeast() uint32 {
@@ -248,7 +244,7 @@ func (inc *incident) prove(list []ids.ID) {
 func (w *work) openFor(c vigiev1.EventClass) *incident {
 	for _, inc := range w.cold().incidents {
 		if inc.group == groupOf(c) {
-			return inc
+			return w.keep(inc)
 		}
 	}
 	return nil
@@ -270,7 +266,7 @@ func (w *work) markRestored(g classGroup) {
 	}
 	for _, inc := range c.incidents {
 		if inc.group == g && inc.restored == 0 && !(inc.communication && c.commLost) {
-			inc.restored = w.at
+			w.keep(inc).restored = w.at
 			w.touch(inc)
 		}
 	}
@@ -299,28 +295,29 @@ func (inc *incident) status() vigiev1.IncidentStatus {
 	return vigiev1.IncidentStatus_INCIDENT_STATUS_OPEN
 }
 
-func (inc *incident) message() *vigiev1.Incident {
-	site, _ := ids.IncidentSite(inc.id) // We made the id.
-	return &vigiev1.Incident{
-		Id: inc.id, Site: site, Version: inc.version, ClassGroup: inc.group.String(), Class: inc.class,
+func (w *work) incidentMessage(inc *incident) *vigiev1.Incident {
+	out := w.f.messages.incidents.next()
+	*out = vigiev1.Incident{
+		Id: inc.id, Site: w.s.number, Version: inc.version, ClassGroup: inc.group.String(), Class: inc.class,
 		Status: inc.status(), Priority: inc.priority, ChangedAtMs: inc.changedAt(),
 		OpenedAtMs: inc.opened, DisplayedAtMs: inc.displayed, ClaimedAtMs: inc.claimed,
 		FirstActAtMs: inc.firstAct, VerifiedAtMs: inc.verified, ClosedAtMs: inc.closedAt, RestoredAtMs: inc.restored,
 		ClaimedBy: inc.holder, VerificationMeans: inc.means, VerificationResult: inc.result,
 		Outcome: inc.outcome, ClosedBy: inc.closedBy, Alarms: inc.alarms, ReAlerts: inc.realerts,
-		Evidence: showEvidence(inc.evidence), Storm: inc.storm, AtRiskAtMs: inc.atRisk, MissedAtMs: inc.missed,
-		Acts: slices.Clone(inc.acts), Zone: inc.points[0].zone, Area: inc.points[0].area, LastAlarmAtMs: inc.lastAlarm,
+		Evidence: w.f.messages.show(inc.evidence), Storm: inc.storm, AtRiskAtMs: inc.atRisk, MissedAtMs: inc.missed,
+		Acts: inc.acts, Zone: inc.points[0].zone, Area: inc.points[0].area, LastAlarmAtMs: inc.lastAlarm,
 		Consigne: inc.consigne, ConsigneEventId: inc.consigneEventID(), ConsigneChanged: inc.consigneChanged, Steps: inc.steps,
 		OccurredAtMs: inc.occurred, LateArrival: inc.flavour == lateArrival, OnTest: inc.flavour == onTest,
 		Level: inc.level(), CallSiteHidden: inc.hideCall, AutoClosed: inc.autoClosed,
 	}
+	return out
 }
 
 func (inc *incident) consigneEventID() []byte {
 	if inc.consigneEvent == (ids.ID{}) {
 		return nil
 	}
-	return slices.Clone(inc.consigneEvent[:])
+	return inc.consigneEvent[:]
 }
 
 // changedAt is the newest of its times.

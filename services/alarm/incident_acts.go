@@ -69,7 +69,7 @@ func (w *work) actOnIncident(ev *vigiev1.Event) decided {
 		}
 		return decided{status: vigiev1.OutcomeStatus_OUTCOME_STATUS_REFUSED, reason: reason, incident: id}
 	}
-	inc := c.incidents[i]
+	inc := w.keep(c.incidents[i])
 	d := w.onIncident(inc, ev, userOf(ev))
 	d.incident = id
 	return d
@@ -250,7 +250,7 @@ func (w *work) unpark(inc *incident) {
 
 // wakeUp brings a parked incident back; a new answer clock starts if it had been answered.
 func (w *work) wakeUp(t civil) {
-	inc := w.cold().timed(t)
+	inc := w.timed(t)
 	if inc == nil || inc.parkedUntil == 0 {
 		return
 	}
@@ -284,13 +284,13 @@ func (w *work) closeIncident(inc *incident, ev *vigiev1.Event, user string, b *v
 
 // endIncident takes a closed incident off the site, with what was open on it.
 func (w *work) endIncident(inc *incident) {
-	c := w.cold()
+	c := w.seldom()
 	w.stopAnswerClock(inc, closedIncident)
 	w.cancelTimer(timerIdle, inc.what())
 	w.cancelTimer(timerWakeUp, inc.what())
 	w.cancelTimer(timerGuard, inc.what())
 	for _, kind := range ofIncidents {
-		w.closeDetection(c.detection(kind, 0, inc.id), closedIncident)
+		w.closeDetection(w.detection(kind, 0, inc.id), closedIncident)
 	}
 	c.incidents = slices.DeleteFunc(c.incidents, func(other *incident) bool { return other == inc })
 	c.closed = appendCapped(c.closed, inc.id, maxClosedIncidents)

@@ -58,7 +58,7 @@ func (w *work) mainsTrouble() {
 func (w *work) mainsLost() {
 	c, kind := w.cold(), vigiev1.DetectionKind_DETECTION_KIND_MAINS_LOST
 	w.cancelTimer(timerMains, 0)
-	if c.mains.since == 0 || c.detection(kind, 0, "") != nil {
+	if c.mains.since == 0 || w.detection(kind, 0, "") != nil {
 		return
 	}
 	d := w.fresh(kind, "")
@@ -75,6 +75,6 @@ func (w *work) mainsRestored() {
 	c.mains = mains{}
 	w.cancelTimer(timerMains, 0)
 	w.cancelTimer(timerAutonomy, 0)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_MAINS_LOST, 0, ""), closedRestored)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_BATTERY_AUTONOMY, 0, ""), closedRestored)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_MAINS_LOST, 0, ""), closedRestored)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_BATTERY_AUTONOMY, 0, ""), closedRestored)
 }

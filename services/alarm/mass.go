@@ -131,7 +131,7 @@ func (f *Fold) massIncident(env Env, v *vigiev1.FleetVerdict, id ids.ID) {
 
 func (f *Fold) massRestored(env Env, v *vigiev1.FleetVerdict) {
 	f.onGroup(env, v, func(w *work) {
-		if inc := w.cold().incident(groupTechnicalCritical); inc != nil && inc.restored == 0 {
+		if inc := w.incident(groupTechnicalCritical); inc != nil && inc.restored == 0 {
 			inc.restored = w.at
 			w.touch(inc)
 		}
@@ -235,7 +235,7 @@ func (f *Fold) closeLocal(env Env, m mass, reason string) {
 		w.at, s.last = at, at
 		for _, d := range slices.Clone(w.cold().open) {
 			if d.id == m.detection {
-				w.closeDetection(d, reason)
+				w.closeDetection(w.keepDetection(d), reason)
 			}
 		}
 	})

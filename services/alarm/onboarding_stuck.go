@@ -18,7 +18,7 @@ func (w *work) moveStage(b *vigiev1.ConnectionStage) decided {
 	}
 	c := w.cold()
 	w.cancelTimer(timerStage, 0)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ONBOARDING_STUCK, 0, ""), closedResolved)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_ONBOARDING_STUCK, 0, ""), closedResolved)
 	switch {
 	case stage == vigiev1.ConnectionStage_STAGE_REQUESTED && c.stage != stage:
 		w.happened(happenedRequest)

@@ -9,9 +9,8 @@ import "github.com/open-vigie/vigie/schemas/vigiev1"
 // armed full again, or the closure ends. Nothing silences it. Parameters: none.
 
 func (w *work) openingAtClosedSite(area string) {
-	c := w.cold()
 	kind := vigiev1.DetectionKind_DETECTION_KIND_OPENING_AT_CLOSED_SITE
-	d := c.detection(kind, 0, "")
+	d := w.detection(kind, 0, "")
 	if d == nil {
 		d = w.fresh(kind, "")
 		d.area = area

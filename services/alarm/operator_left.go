@@ -26,7 +26,7 @@ func (f *Fold) operatorLeft(env Env, b *vigiev1.Broadcast, user string) {
 			w.at, s.last = at, at
 			for _, inc := range slices.Clone(w.cold().incidents) {
 				if inc.holder == user && inc.lastAct <= b.GetAtMs() {
-					w.release(inc, ev, user, "")
+					w.release(w.keep(inc), ev, user, "")
 				}
 			}
 		}

@@ -1,6 +1,7 @@
 package alarm
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/open-vigie/vigie/schemas/ids"
@@ -39,8 +40,8 @@ func (w *work) panelEvent(ev *vigiev1.Event) {
 		w.alive(max(from.GetPath(), 1), ev.GetReceivedAtMs(), w.f.receivers[from.GetReceiver()], ev.GetId())
 	}
 	sig, isAlarm := alarmOf(ev)
-	if first, again := w.heardAgain(ev); again && !(isAlarm && neverSuppressed(sig.class) && w.openFor(sig.class) == nil) {
-		w.outcome(decided{status: vigiev1.OutcomeStatus_OUTCOME_STATUS_HEARD_AGAIN, first: first[:]})
+	if first, again := w.heardAgain(ev, sig, isAlarm); again && !(isAlarm && neverSuppressed(sig.class) && w.openFor(sig.class) == nil) {
+		w.outcome(decided{status: vigiev1.OutcomeStatus_OUTCOME_STATUS_HEARD_AGAIN, first: bytes.Clone(first[:])})
 		if isAlarm && neverSuppressed(sig.class) {
 			w.repeatInIncident(sig.class, idOf(ev.GetId()))
 		}
@@ -164,7 +165,7 @@ func pointOf(area, zone string) point { return point{areaName(area), clip(zone)}
 
 // areaName is "" for the whole site, which panels write as nothing, 0 or 00.
 func areaName(area string) string {
-	if strings.Trim(area, "0") == "" {
+	if area == "" || strings.Trim(area, "0") == "" {
 		return ""
 	}
 	return clip(area)

@@ -16,7 +16,7 @@ func (w *work) judgeDegraded() {
 	})
 	kind := vigiev1.DetectionKind_DETECTION_KIND_PATH_DEGRADED
 	holds := lost != 0 && carries
-	open := w.s.cold.detection(kind, 0, "")
+	open := w.detection(kind, 0, "")
 	if !holds && open == nil {
 		return // As a rule: the proof of life of a site with one path.
 	}

@@ -20,7 +20,7 @@ type flap struct {
 }
 
 func (w *work) pathChanged(p *path) {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	i := slices.IndexFunc(c.flaps, func(f flap) bool { return f.path == p.number })
 	if i < 0 {
 		c.flaps = appendCapped(c.flaps, flap{path: p.number}, maxPaths)
@@ -29,7 +29,7 @@ func (w *work) pathChanged(p *path) {
 	f := &c.flaps[i]
 	f.changes = appendCapped(f.changes, w.at, int(fig.flapChanges))
 	kind := vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING
-	if d := c.detection(kind, p.number, ""); d != nil {
+	if d := w.detection(kind, p.number, ""); d != nil {
 		d.count++
 		w.updateDetection(d)
 		w.setTimer(timerFlapEnds, p.number, w.at+fig.flapWindow)
@@ -49,12 +49,12 @@ func (w *work) pathChanged(p *path) {
 
 // flapping tells whether the path's changes are shown as one row.
 func (w *work) flapping(p *path) bool {
-	return w.s.cold.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING, p.number, "") != nil
+	return w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING, p.number, "") != nil
 }
 
 func (w *work) flapEnds(t civil) {
-	c := w.cold()
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING, t.what, ""), closedRateFell)
+	c := w.seldom()
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING, t.what, ""), closedRateFell)
 	c.flaps = slices.DeleteFunc(c.flaps, func(f flap) bool { return f.path == t.what })
 	p := w.s.path(t.what)
 	if p == nil {

@@ -21,7 +21,7 @@ func (w *work) policeCalled(inc *incident, b *vigiev1.PoliceOrFireCalled) {
 		inc.persons = true
 	}
 	kind := vigiev1.DetectionKind_DETECTION_KIND_POLICE_CALL_WITHOUT_GROUND
-	d := w.cold().detection(kind, 0, inc.id)
+	d := w.detection(kind, 0, inc.id)
 	fact := missingGround(inc, b)
 	switch {
 	case fact == "":

@@ -17,7 +17,7 @@ import (
 func (w *work) protectionOwed(inc *incident, b *vigiev1.IncidentClosed, user string) {
 	missing := w.protectionMissing()
 	kind := vigiev1.DetectionKind_DETECTION_KIND_PROTECTION_NOT_RESTORED
-	if len(missing) == 0 || w.cold().detection(kind, 0, "") != nil {
+	if len(missing) == 0 || w.detection(kind, 0, "") != nil {
 		return
 	}
 	owner, until := clip(b.GetRestoreOwner()), b.GetRestoreByMs()
@@ -55,7 +55,7 @@ func (w *work) protectionMissing() (missing []string) {
 
 // restoredProtection crosses off what is whole again.
 func (w *work) restoredProtection() {
-	d := w.s.cold.detection(vigiev1.DetectionKind_DETECTION_KIND_PROTECTION_NOT_RESTORED, 0, "")
+	d := w.detection(vigiev1.DetectionKind_DETECTION_KIND_PROTECTION_NOT_RESTORED, 0, "")
 	if d == nil {
 		return
 	}
@@ -69,7 +69,7 @@ func (w *work) restoredProtection() {
 }
 
 func (w *work) restoreOverdue() {
-	d := w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_PROTECTION_NOT_RESTORED, 0, "")
+	d := w.detection(vigiev1.DetectionKind_DETECTION_KIND_PROTECTION_NOT_RESTORED, 0, "")
 	if d == nil {
 		return
 	}

@@ -79,7 +79,7 @@ func (w *work) reopened(moved []string) bool {
 // checkReopening crosses off what has been done since.
 func (w *work) checkReopening() {
 	kind := vigiev1.DetectionKind_DETECTION_KIND_REOPENING_INCOMPLETE
-	if w.s.cold.detection(kind, 0, "") != nil {
+	if w.detection(kind, 0, "") != nil {
 		missing := w.missingAtReopening()
 		w.judge(kind, len(missing) > 0, closedComplete, missing...)
 	}

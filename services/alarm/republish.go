@@ -13,6 +13,7 @@ func (f *Fold) Republish(env Env) {
 	f.tally.ticks = 0
 	f.sites.each(func(s *site) {
 		w := &work{f: f, env: env, s: s, at: s.last}
+		f.messages.nothing()
 		w.republish()
 		w.flush()
 	})
@@ -27,7 +28,7 @@ func (w *work) republish() {
 			w.put(topics.Directory, &vigiev1.DirectoryRecord{Site: w.s.number, Version: c.directoryVersion, Declared: w.declaration(), Stage: c.stage}, false)
 		}
 		for _, inc := range c.incidents {
-			w.outs = append(w.outs, output{topics.Incidents, []byte(inc.id), inc.message(), false})
+			w.outs = append(w.outs, output{topics.Incidents, []byte(inc.id), w.incidentMessage(inc), false})
 		}
 	}
 	if w.s.version > 0 && w.s.number != 0 {

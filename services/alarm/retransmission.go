@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
@@ -33,11 +34,19 @@ type counter struct {
 	account ids.ID
 	last    uint32
 	epoch   uint32
+	// by is who account is the hash of; nobody until a message of it came.
+	by saidBy
+}
+
+// saidBy is a panel by its line and account, as it writes it.
+type saidBy struct {
+	line    uint32
+	account string
 }
 
 // heardAgain recognises a retransmission and remembers what it has not seen. The
 // id is the first event's.
-func (w *work) heardAgain(ev *vigiev1.Event) (ids.ID, bool) {
+func (w *work) heardAgain(ev *vigiev1.Event, sig signal, isAlarm bool) (ids.ID, bool) {
 	c := w.cold()
 	print := idOf(ev.GetFingerprint())
 	if len(ev.GetFingerprint()) == 0 {
@@ -56,13 +65,10 @@ func (w *work) heardAgain(ev *vigiev1.Event) (ids.ID, bool) {
 		c.remembered = slices.Concat(c.remembered[:i], c.remembered[i+1:])
 		break
 	}
-	m := heard{print: print, first: idOf(ev.GetId()), at: w.at, counter: int16(k)}
+	m := heard{print: print, first: idOf(ev.GetId()), at: w.at, counter: int16(k), point: sig.point, family: family(sig.class), alarm: isAlarm}
 	if k >= 0 {
 		m.epoch = c.counters[k].follow(ev.GetSource().GetPanel().GetSequence())
 	}
-	var sig signal
-	sig, m.alarm = alarmOf(ev)
-	m.point, m.family = sig.point, family(sig.class)
 	c.remembered = slideCapped(c.remembered, m, maxRemembered)
 	return ids.ID{}, false
 }
@@ -73,17 +79,25 @@ func (w *work) counterOf(from *vigiev1.PanelSource) int {
 		return -1
 	}
 	c := w.cold()
-	account := ids.Hash(ids.AccountKey(from.GetLine(), from.GetAccount()))
+	by := saidBy{from.GetLine(), from.GetAccount()}
 	for i := range c.counters {
-		if c.counters[i].account == account {
+		if c.counters[i].by == by && by.account != "" {
 			return i
 		}
 	}
-	if len(c.counters) == maxCounters {
+	account := ids.Hash(ids.AccountKey(by.line, by.account))
+	i := slices.IndexFunc(c.counters, func(k counter) bool { return k.account == account })
+	if i < 0 && len(c.counters) == maxCounters {
 		return -1
 	}
-	c.counters = append(c.counters, counter{account: account})
-	return len(c.counters) - 1
+	if i < 0 {
+		i = len(c.counters)
+		c.counters = append(c.counters, counter{account: account})
+	}
+	if len(by.account) <= maxText {
+		c.counters[i].by = saidBy{by.line, strings.Clone(by.account)}
+	}
+	return i
 }
 
 // follow takes the sequence of a message never seen. Sequences run 1 to 9999 and

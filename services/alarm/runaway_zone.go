@@ -36,7 +36,7 @@ func (w *work) runawayCounts(p alarmedPoint) {
 	z.negatives = appendCapped(z.negatives, p.at, int(max(fig.runaway, fig.slowRunaway)))
 	w.setTimer(timerRunawayEnds, 0, w.at+fig.slowRunawayWindow)
 	kind := vigiev1.DetectionKind_DETECTION_KIND_RUNAWAY_ZONE
-	if d := c.ofZone(kind, p.point); d != nil {
+	if d := w.ofZone(kind, p.point); d != nil {
 		d.prove(idOf(w.cause))
 		w.updateDetection(d)
 		return
@@ -74,7 +74,7 @@ func (c *cold) lastOfArea(p point) bool {
 
 // runawayEnds closes what has been quiet for the slow window.
 func (w *work) runawayEnds(civil) {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	next := int64(0)
 	for i := range c.watchedZones {
 		z := &c.watchedZones[i]
@@ -89,7 +89,7 @@ func (w *work) runawayEnds(civil) {
 			continue
 		}
 		z.negatives = nil
-		w.closeDetection(c.ofZone(vigiev1.DetectionKind_DETECTION_KIND_RUNAWAY_ZONE, z.point), closedRateFell)
+		w.closeDetection(w.ofZone(vigiev1.DetectionKind_DETECTION_KIND_RUNAWAY_ZONE, z.point), closedRateFell)
 	}
 	if next != 0 {
 		w.setTimer(timerRunawayEnds, 0, next)

@@ -55,7 +55,7 @@ func (w *work) scheduledInstant(t civil) {
 		w.hoursBegin()
 		w.watchAbsence(timerLateToOpen, t.deadline, w.opensWithin())
 	} else {
-		w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedNextTime)
+		w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedNextTime)
 		w.cancelAbsence(timerLateToOpen)
 		w.watchAbsence(timerLateToClose, t.deadline, fig.lateToClose)
 	}
@@ -64,19 +64,17 @@ func (w *work) scheduledInstant(t civil) {
 }
 
 func (w *work) hoursBegin() {
-	c := w.cold()
 	w.cancelAbsence(timerLateToClose)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE, 0, ""), closedNextTime)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE, 0, ""), closedNextTime)
 	w.unexpectedOpeningEnds(closedHours)
 }
 
 // scheduleChanged judges anew by another schedule; what the old one had opened ends.
 func (w *work) scheduleChanged() {
-	c := w.cold()
 	w.cancelAbsence(timerLateToClose)
 	w.cancelAbsence(timerLateToOpen)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE, 0, ""), closedSchedule)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedSchedule)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE, 0, ""), closedSchedule)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedSchedule)
 	w.unexpectedOpeningEnds(closedSchedule)
 	w.watchClosure()
 	w.watchSchedule()
@@ -89,12 +87,12 @@ func (w *work) scheduleArmed() {
 	if len(c.unarmed()) > 0 {
 		return
 	}
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE, 0, ""), closedArmed)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_CLOSE, 0, ""), closedArmed)
 	w.unexpectedOpeningEnds(closedArmed)
 }
 
 func (w *work) scheduleDisarmed(moved []string, expected bool) {
-	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedDisarmed)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_LATE_TO_OPEN, 0, ""), closedDisarmed)
 	if len(moved) > 0 && !expected {
 		w.unexpectedOpening(moved[0])
 	}

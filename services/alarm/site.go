@@ -42,6 +42,16 @@ type path struct {
 
 // cold is what a site has once more than heartbeats came.
 type cold struct {
+	// epoch is that of the snapshots in which it was made: it is read by those after.
+	epoch epoch
+	lists
+	seldom
+	whole
+	near near
+}
+
+// whole is what rules replace whole: who has a copy may share what it refers to.
+type whole struct {
 	declaration      []byte
 	zone             string
 	highRisk         bool
@@ -51,42 +61,19 @@ type cold struct {
 	account  string
 	accepted uint64
 	degraded bool
-
-	paths    []path
-	heardBy  []heardBy
 	commLost bool
 
-	areas     []area
-	zones     []openZone
-	inhibited []point
-	restores  []earlyRestore
-
-	counters   []counter
 	remembered []heard
-	acts       []rememberedAct
+	closure    closure
+	schedule   *hours.Schedule
 
-	storm    storm
-	closure  closure
-	schedule *hours.Schedule
-
-	incidents []*incident
-	closed    []string
-	open      []*detection
-	timers    []civil
-
-	absences     []absence
-	visits       []*visit
-	reopening    reopening
-	consignes    []consigne
-	contacts     contacts
-	reached      int64
-	zoneFacts    []zoneFact
-	watchedZones []zoneWatch
-	flaps        []flap
-	traces       [traceKinds]trace
-	mains        mains
-	test         *testMode
-	tests        []int64
+	reopening reopening
+	contacts  contacts
+	reached   int64
+	zoneFacts []zoneFact
+	traces    [traceKinds]trace
+	mains     mains
+	test      *testMode
 	// cyclicTestMS as declared, 0 by policy; testedAt the last cyclic test.
 	cyclicTestMS, testedAt int64
 	stageSince             int64
@@ -94,7 +81,6 @@ type cold struct {
 	// that follow from it and from the declaration.
 	line      uint32
 	lineKnown bool
-	memberOf  []uint32
 	held      heldLoss
 	// notConfiguredAt is when something not configured last opened an incident.
 	notConfiguredAt int64
@@ -108,9 +94,61 @@ type cold struct {
 	own     *vigiev1.ClassPolicy
 	figures *figures
 
-	// calls are those of the centre, under site 0 alone.
-	calls      []call
 	commission *commissioning
+}
+
+// lists are what rules change in place: a copy of the state needs its own.
+type lists struct {
+	paths     []path
+	heardBy   []heardBy
+	counters  []counter
+	areas     []area
+	timers    []civil
+	absences  []absence
+	memberOf  []uint32
+	incidents []*incident
+	open      []*detection
+}
+
+// near is where the lists of a quiet site stand, beside it: to follow each of them to a
+// place of its own is to wait for the memory each time. A longer list moves out.
+type near struct {
+	heardBy   [1]heardBy
+	counters  [1]counter
+	areas     [1]area
+	timers    [4]civil
+	absences  [1]absence
+	incidents [1]*incident
+	open      [2]*detection
+}
+
+func newCold(e epoch) *cold {
+	c := &cold{epoch: e}
+	n := &c.near
+	c.lists = lists{
+		heardBy: n.heardBy[:0], counters: n.counters[:0], areas: n.areas[:0], timers: n.timers[:0],
+		absences: n.absences[:0], incidents: n.incidents[:0], open: n.open[:0],
+	}
+	return c
+}
+
+// seldom are more of them, which most records leave as they are: a rule that changes
+// one asks work.seldom for them.
+type seldom struct {
+	zones     []openZone
+	inhibited []point
+	restores  []earlyRestore
+	acts      []rememberedAct
+	closed    []string
+	visits    []*visit
+	consignes []consigne
+	tests     []int64
+	// calls are those of the centre, under site 0 alone.
+	calls []call
+
+	watchedZones []zoneWatch
+	flaps        []flap
+	storm        storm
 }
 
 // heardBy is the last event that proved a path alive.
@@ -118,51 +156,6 @@ type heardBy struct {
 	path uint32
 	at   int64
 	id   ids.ID
-}
-
-// clone is what a record is applied to; the original stays as it was, for the
-// record that fails and for a snapshot that reads it. What is only ever replaced
-// whole (declaration, zone facts, schedule, test, commissioning, visits, steps,
-// texts, binding) is shared; so is what was remembered, which only grows (slideCapped).
-func (c *cold) clone() *cold {
-	if c == nil {
-		return nil
-	}
-	k := *c
-	k.paths = slices.Clone(c.paths)
-	k.heardBy = slices.Clone(c.heardBy)
-	k.areas = slices.Clone(c.areas)
-	k.zones = slices.Clone(c.zones)
-	k.inhibited = slices.Clone(c.inhibited)
-	k.restores = slices.Clone(c.restores)
-	k.counters = slices.Clone(c.counters)
-	k.acts = slices.Clone(c.acts)
-	k.closed = slices.Clone(c.closed)
-	k.calls = slices.Clone(c.calls)
-	k.timers = slices.Clone(c.timers)
-	k.storm = c.storm.clone()
-	k.absences = slices.Clone(c.absences)
-	k.visits = slices.Clone(c.visits)
-	k.consignes = slices.Clone(c.consignes)
-	k.tests = slices.Clone(c.tests)
-	k.memberOf = slices.Clone(c.memberOf)
-	k.watchedZones = slices.Clone(c.watchedZones)
-	for i := range k.watchedZones {
-		k.watchedZones[i].negatives = slices.Clone(k.watchedZones[i].negatives)
-	}
-	k.flaps = slices.Clone(c.flaps)
-	for i := range k.flaps {
-		k.flaps[i].changes = slices.Clone(k.flaps[i].changes)
-	}
-	k.incidents = slices.Clone(c.incidents)
-	for i, inc := range k.incidents {
-		k.incidents[i] = inc.clone()
-	}
-	k.open = slices.Clone(c.open)
-	for i, d := range k.open {
-		k.open[i] = d.clone()
-	}
-	return &k
 }
 
 // path finds a path of the site by number; nil when there is none.
@@ -209,7 +202,11 @@ type siteTable struct {
 	touched uint64
 	// shared slabs are read by a snapshot: they are copied before they are touched.
 	shared []bool
+	epoch  epoch
 }
+
+// epoch counts the snapshots taken.
+type epoch uint32
 
 func newSiteTable() siteTable { return siteTable{index: make([]uint64, slabSize)} }
 
@@ -284,8 +281,8 @@ func (t *siteTable) at(i uint32) *site {
 	return &t.slabs[k][i%slabSize]
 }
 
-// own copies a slab that a snapshot reads. Paths are the one part of cold that
-// is written in place; the rest is replaced whole by each record (work.within).
+// own copies a slab that a snapshot reads, and the paths that heartbeats write in
+// place. The rest of cold is copied by the first record that changes it (Fold.begin).
 func (t *siteTable) own(k uint32) {
 	t.slabs[k] = append(make([]site, 0, slabSize), t.slabs[k]...)
 	t.shared[k] = false
@@ -303,6 +300,7 @@ func (t *siteTable) share() [][]site {
 	for k := range t.shared {
 		t.shared[k] = true
 	}
+	t.epoch++
 	return slices.Clone(t.slabs)
 }
 

@@ -214,6 +214,9 @@ func (inc *incident) pack(w *sitePacker) {
 func (d *detection) pack(w *sitePacker) {
 	c := w.Coder
 	c.Array(d.id[:])
+	if c.Reading() {
+		d.shown = shownID(d.id.String())
+	}
 	packed.Int(c, &d.kind)
 	packed.Uint(c, &d.path)
 	c.String(&d.incident)

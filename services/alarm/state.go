@@ -8,17 +8,20 @@ import (
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
 
-// siteState is the site's public state as of now.
+// siteState is the site's public state as of now, until the next one.
 func (w *work) siteState() *vigiev1.SiteState {
-	s, c := w.s, w.s.cold
-	out := &vigiev1.SiteState{
-		Site: s.number, Version: uint64(s.version), ChangedAtMs: w.at, CauseEventId: slices.Clone(w.cause),
+	s, c, m := w.s, w.s.cold, &w.f.messages
+	out := &m.state
+	*out = vigiev1.SiteState{
+		Site: s.number, Version: uint64(s.version), ChangedAtMs: w.at, CauseEventId: w.cause,
 		Undeclared: s.number >= ids.FirstUndeclared, SiteClass: w.f.classes.name(s.class),
 		Closure: vigiev1.ClosureStatus_CLOSURE_STATUS_NONE,
 	}
-	declared := w.declaration()
-	out.Label, out.Groups, out.TimeZone = declared.GetLabel(), declared.GetGroups(), declared.GetTimeZone()
-	s.eachPath(func(p *path) { out.Paths = append(out.Paths, w.pathState(p, declared)) })
+	m.declared.read(c.encodedDeclaration())
+	out.Label, out.Groups, out.TimeZone = m.declared.label, m.declared.groups, m.declared.timeZone
+	m.paths.n = 0
+	s.eachPath(w.showPath)
+	out.Paths = m.paths.used()
 	slices.SortFunc(out.Paths, func(a, b *vigiev1.PathState) int { return int(a.GetPath()) - int(b.GetPath()) })
 	if c == nil {
 		return out
@@ -29,33 +32,41 @@ func (w *work) siteState() *vigiev1.SiteState {
 	if c.closure.status != vigiev1.ClosureStatus_CLOSURE_STATUS_UNSPECIFIED {
 		out.Closure, out.ClosedSinceMs = c.closure.status, c.closure.since
 	}
-	for _, a := range c.areas {
-		out.Areas = append(out.Areas, &vigiev1.AreaState{Area: a.name, Mode: a.mode, SinceMs: a.since, ByUser: a.by})
-	}
-	for _, z := range c.zones {
-		out.OpenZones = append(out.OpenZones, &vigiev1.OpenZone{Zone: z.point.zone, Area: z.point.area, Class: z.class, SinceMs: z.since, Alarms: z.alarms})
-	}
-	for _, inc := range c.incidents {
-		out.OpenIncidents = append(out.OpenIncidents, inc.id)
-	}
-	for _, d := range c.open {
-		out.OpenDetections = append(out.OpenDetections, d.id.String())
-	}
+	w.showOpen(out)
 	w.showPlans(out)
-	slices.SortFunc(out.OpenIncidents, strings.Compare)
-	slices.SortFunc(out.OpenDetections, strings.Compare)
 	return out
 }
 
-func (w *work) pathState(p *path, declared *vigiev1.SiteDeclared) *vigiev1.PathState {
-	out := &vigiev1.PathState{
+// showOpen lists areas and what is open.
+func (w *work) showOpen(out *vigiev1.SiteState) {
+	c, m := w.s.cold, &w.f.messages
+	m.areas.n, m.openZones.n, m.openIncidents, m.open = 0, 0, m.openIncidents[:0], m.open[:0]
+	for _, a := range c.areas {
+		*m.areas.next() = vigiev1.AreaState{Area: a.name, Mode: a.mode, SinceMs: a.since, ByUser: a.by}
+	}
+	for _, z := range c.zones {
+		*m.openZones.next() = vigiev1.OpenZone{Zone: z.point.zone, Area: z.point.area, Class: z.class, SinceMs: z.since, Alarms: z.alarms}
+	}
+	for _, inc := range c.incidents {
+		m.openIncidents = append(m.openIncidents, inc.id)
+	}
+	for _, d := range c.open {
+		m.open = append(m.open, d.name())
+	}
+	out.Areas, out.OpenZones, out.OpenIncidents, out.OpenDetections = m.areas.used(), m.openZones.used(), m.openIncidents, m.open
+	slices.SortFunc(out.OpenIncidents, strings.Compare)
+	slices.SortFunc(out.OpenDetections, strings.Compare)
+}
+
+func (w *work) showPath(p *path) {
+	out := w.f.messages.paths.next()
+	*out = vigiev1.PathState{
 		Path: p.number, Status: vigiev1.PathStatus(p.status), LastHeardMs: p.heardAt,
 		IntervalMs: w.f.interval(w.s, p), ReceiverGroup: w.f.groups.name(p.group),
 	}
-	for _, d := range declared.GetPaths() {
-		if d.GetPath() == p.number {
-			out.Name = d.GetName()
+	for _, d := range w.f.messages.declared.paths {
+		if d.number == p.number {
+			out.Name = d.name
 		}
 	}
-	return out
 }

@@ -1,8 +1,6 @@
 package alarm
 
 import (
-	"slices"
-
 	"github.com/open-vigie/vigie/schemas/ids"
 	"github.com/open-vigie/vigie/schemas/vigiev1"
 )
@@ -27,19 +25,13 @@ type stormAlarm struct {
 	id ids.ID
 }
 
-func (s storm) clone() storm {
-	s.alerting = slices.Clone(s.alerting)
-	s.recent = slices.Clone(s.recent)
-	return s
-}
-
 // stormCounts takes an accepted alarm.
 func (w *work) stormCounts(id ids.ID, alerted bool) {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	s := &c.storm
 	s.recent = appendCapped(s.recent, w.at, int(fig.stormEnd))
 	if s.open {
-		d := c.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, "")
+		d := w.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, "")
 		d.prove(id)
 		w.updateDetection(d)
 		w.watchStormEnd()
@@ -64,7 +56,7 @@ func (w *work) stormCounts(id ids.ID, alerted bool) {
 	s.alerting = nil
 	w.openDetection(d)
 	for _, inc := range c.incidents {
-		inc.storm = true
+		w.keep(inc).storm = true
 		w.touch(inc)
 	}
 	w.watchStormEnd()
@@ -85,7 +77,7 @@ func (w *work) stormEndsAt() int64 {
 }
 
 func (w *work) stormEnds() {
-	c := w.cold()
+	c := w.seldom()
 	c.storm = storm{}
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, ""), closedRateFell)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_ALARM_STORM, 0, ""), closedRateFell)
 }

@@ -166,7 +166,7 @@ func (w *work) pathLate(p *path, t Timer) {
 
 func (w *work) pathLost(p *path, t Timer) {
 	p.status, p.due = pathLost, 0
-	late := w.s.cold.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, p.number, "")
+	late := w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, p.number, "")
 	w.closeDetection(late, closedLost)
 	lost := w.pathDetection(p, vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, t.Deadline, w.f.interval(w.s, p))
 	if !w.flapping(p) {
@@ -239,12 +239,12 @@ func (w *work) restored(p *path, was uint8, inTime bool) {
 	if inTime {
 		reason = closedOurDelay
 	}
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, p.number, ""), reason)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, p.number, ""), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, p.number, ""), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, p.number, ""), reason)
 	if c.commLost {
 		c.commLost = false
 		w.letGo()
-		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, ""), reason)
+		w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, ""), reason)
 		w.communicationRestored()
 		w.restoredProtection()
 	}
@@ -263,9 +263,9 @@ func (w *work) stopSupervising(keep func(*path) bool, reason string) {
 			return
 		}
 		w.changed()
-		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, p.number, ""), reason)
-		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, p.number, ""), reason)
-		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING, p.number, ""), reason)
+		w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LATE, p.number, ""), reason)
+		w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_LOST, p.number, ""), reason)
+		w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_PATH_FLAPPING, p.number, ""), reason)
 		w.cancelTimer(timerFlapEnds, p.number)
 	})
 	w.s.first, c.paths = path{}, nil
@@ -275,7 +275,7 @@ func (w *work) stopSupervising(keep func(*path) bool, reason string) {
 	if c.commLost && !slices.ContainsFunc(kept, func(p path) bool { return p.status == pathLost }) {
 		c.commLost = false
 		w.letGo()
-		w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, ""), reason)
+		w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_COMMUNICATION_LOST, 0, ""), reason)
 		w.communicationRestored()
 	}
 	w.judgeDegraded()

@@ -82,7 +82,7 @@ func (w *work) suspect(facts []string, evidence []ids.ID) {
 		return
 	}
 	kind := vigiev1.DetectionKind_DETECTION_KIND_SUSPECTED_SABOTAGE
-	if d := w.cold().detection(kind, 0, ""); d != nil {
+	if d := w.detection(kind, 0, ""); d != nil {
 		for _, f := range facts {
 			if !slices.Contains(d.facts, f) {
 				d.facts = append(d.facts, f)
@@ -110,6 +110,6 @@ func (w *work) sabotageOver(reason string) {
 	every := true
 	w.s.eachPath(func(p *path) { every = every && (p.status == pathOK || p.status == pathNeverHeard) })
 	if every {
-		w.closeDetection(w.s.cold.detection(vigiev1.DetectionKind_DETECTION_KIND_SUSPECTED_SABOTAGE, 0, ""), reason)
+		w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_SUSPECTED_SABOTAGE, 0, ""), reason)
 	}
 }

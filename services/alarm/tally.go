@@ -370,6 +370,13 @@ func (f *Fold) handled(before, s *site, dirty []*incident) {
 	if s.cold == nil || len(old) == 0 && len(s.cold.incidents) == 0 {
 		return
 	}
+	// What nobody kept is as it was: as a rule that is all of it.
+	if len(dirty) == 0 && slices.Equal(old, s.cold.incidents) && slices.Equal(before.cold.open, s.cold.open) {
+		for _, inc := range old {
+			f.queueStands(inc)
+		}
+		return
+	}
 	for _, inc := range old {
 		f.queue(before, inc, false)
 	}
@@ -403,6 +410,17 @@ func sameIncident(list []*incident, id string) *incident {
 		}
 	}
 	return nil
+}
+
+// queueStands is queue for an incident taken off and added again as it was.
+func (f *Fold) queueStands(inc *incident) {
+	if inc.flavour == onTest {
+		return
+	}
+	f.tally.queues[inc.group].changed = true
+	if p := f.tally.person(inc.holder); p != nil && inc.parkedUntil == 0 {
+		p.changed = true
+	}
 }
 
 // queue adds an incident to what waits and to what its holder has, or takes it off.

@@ -19,7 +19,7 @@ func (w *work) cyclicTest() int64 {
 func (w *work) cyclicTestCame(ev *vigiev1.Event) {
 	c := w.cold()
 	c.testedAt = ev.GetReceivedAtMs()
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_TEST_MISSED, 0, ""), closedRestored)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_TEST_MISSED, 0, ""), closedRestored)
 	w.watchAbsence(timerTestMissed, c.testedAt, w.cyclicTest()+w.figures().cyclicTestGrace)
 }
 

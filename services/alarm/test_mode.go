@@ -54,7 +54,7 @@ func (t *testMode) covers(sig signal) bool {
 func (w *work) setTest(ev *vigiev1.Event, b *vigiev1.TestModeSet) decided {
 	c, fig := w.cold(), w.figures()
 	if !b.GetOn() {
-		left := c.detection(vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST, 0, "")
+		left := w.detection(vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST, 0, "")
 		if c.test == nil && left == nil {
 			return refused("not-on-test")
 		}
@@ -89,15 +89,15 @@ func (w *work) setTest(ev *vigiev1.Event, b *vigiev1.TestModeSet) decided {
 }
 
 func (w *work) startTest(t *testMode) {
-	c := w.cold()
+	c := w.seldom()
 	c.test = t
 	c.tests = appendCapped(c.tests, w.at, maxTests)
 	w.setTimer(timerTestEnds, 0, t.until)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST, 0, ""), closedRenewed)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_TEST_INCOMPLETE, 0, ""), closedRenewed)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST, 0, ""), closedRenewed)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_TEST_INCOMPLETE, 0, ""), closedRenewed)
 	w.judgeFrequentTests()
 	unusual := vigiev1.DetectionKind_DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK
-	w.closeDetection(c.detection(unusual, 0, ""), closedRenewed)
+	w.closeDetection(w.detection(unusual, 0, ""), closedRenewed)
 	switch {
 	case c.closure.running():
 		w.openUntil(unusual, t.until, "closed")
@@ -128,9 +128,10 @@ func (w *work) testEnds(byPerson bool) {
 	w.commissionPaths(t)
 	c.test = nil
 	w.cancelTimer(timerTestEnds, 0)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK, 0, ""), closedResolved)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK, 0, ""), closedResolved)
 	for _, inc := range slices.Clone(c.incidents) {
 		if inc.flavour == onTest {
+			w.keep(inc)
 			inc.outcome, inc.closedBy, inc.closedAt = vigiev1.IncidentOutcome_INCIDENT_OUTCOME_ON_TEST, closedByPolicy, w.at
 			w.endIncident(inc)
 		}
@@ -158,7 +159,7 @@ func (w *work) stillInAlarm(t *testMode) {
 }
 
 func (w *work) judgeFrequentTests() {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	c.tests = slices.DeleteFunc(c.tests, func(at int64) bool { return w.at-at >= fig.frequentTestsWindow })
 	many := len(c.tests) > int(fig.frequentTests)
 	w.judge(vigiev1.DetectionKind_DETECTION_KIND_FREQUENT_TESTS, many, closedRateFell)

@@ -31,7 +31,7 @@ func (w *work) unexpectedOpening(area string) {
 	if some && next-w.at <= fig.outsideHours {
 		kind, high, window = vigiev1.DetectionKind_DETECTION_KIND_EARLY_OPENING, false, fig.earlyOpening
 	}
-	if d := c.detection(kind, 0, ""); d != nil {
+	if d := w.detection(kind, 0, ""); d != nil {
 		d.prove(idOf(w.cause))
 		w.updateDetection(d)
 		return
@@ -46,7 +46,6 @@ func (w *work) unexpectedOpening(area string) {
 }
 
 func (w *work) unexpectedOpeningEnds(reason string) {
-	c := w.cold()
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_EARLY_OPENING, 0, ""), reason)
-	w.closeDetection(c.detection(vigiev1.DetectionKind_DETECTION_KIND_OPENING_OUTSIDE_HOURS, 0, ""), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_EARLY_OPENING, 0, ""), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_OPENING_OUTSIDE_HOURS, 0, ""), reason)
 }

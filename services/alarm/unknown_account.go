@@ -18,7 +18,7 @@ func (w *work) unknownAccount(ev *vigiev1.Event, isAlarm bool) {
 	}
 	kind := vigiev1.DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT
 	w.setTimer(timerUnknownAccount, 0, w.at+unknownAccountFolds)
-	if d := c.detection(kind, 0, ""); d != nil {
+	if d := w.detection(kind, 0, ""); d != nil {
 		d.prove(idOf(ev.GetId()))
 		w.updateDetection(d)
 		return
@@ -33,10 +33,10 @@ func (w *work) unknownAccount(ev *vigiev1.Event, isAlarm bool) {
 }
 
 func (w *work) unknownAccountSilent() {
-	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT, 0, ""), closedSilent)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT, 0, ""), closedSilent)
 }
 
 func (w *work) unknownAccountKnown(reason string) {
 	w.cancelTimer(timerUnknownAccount, 0)
-	w.closeDetection(w.cold().detection(vigiev1.DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT, 0, ""), reason)
+	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_UNKNOWN_ACCOUNT, 0, ""), reason)
 }

@@ -24,7 +24,7 @@ type visit struct {
 }
 
 func (w *work) announceVisit(b *vigiev1.VisitAnnounced) decided {
-	c := w.cold()
+	c := w.seldom()
 	switch {
 	case b.GetVisit() == "" || len(b.GetVisit()) > maxText:
 		return refused("visit-id-required")
@@ -68,7 +68,7 @@ func (w *work) watchVisits() {
 }
 
 func (w *work) visitEnds() {
-	c := w.cold()
+	c := w.seldom()
 	c.visits = slices.DeleteFunc(c.visits, func(v *visit) bool { return v.to <= w.at })
 	w.watchVisits()
 	if !c.visitNow(w.at) {

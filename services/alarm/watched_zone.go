@@ -18,7 +18,7 @@ type zoneWatch struct {
 
 // zoneWatched finds what is remembered of a point, made now if it is new.
 func (w *work) zoneWatched(p point) *zoneWatch {
-	c := w.cold()
+	c := w.seldom()
 	for i := range c.watchedZones {
 		if c.watchedZones[i].point == p {
 			return &c.watchedZones[i]
@@ -31,10 +31,10 @@ func (w *work) zoneWatched(p point) *zoneWatch {
 }
 
 // ofZone finds the open detection of a kind about a point.
-func (c *cold) ofZone(kind vigiev1.DetectionKind, p point) *detection {
-	for _, d := range c.open {
+func (w *work) ofZone(kind vigiev1.DetectionKind, p point) *detection {
+	for _, d := range w.cold().open {
 		if d.kind == kind && d.area == p.area && d.zone == p.zone {
-			return d
+			return w.keepDetection(d)
 		}
 	}
 	return nil
@@ -43,7 +43,7 @@ func (c *cold) ofZone(kind vigiev1.DetectionKind, p point) *detection {
 // zoneOut follows a zone taken out of protection and back.
 func (w *work) zoneOut(p point, restored bool) {
 	if !restored {
-		w.closeDetection(w.cold().ofZone(vigiev1.DetectionKind_DETECTION_KIND_RUNAWAY_ZONE, p), closedInhibited)
+		w.closeDetection(w.ofZone(vigiev1.DetectionKind_DETECTION_KIND_RUNAWAY_ZONE, p), closedInhibited)
 	}
 	w.restoredProtection()
 	w.checkReopening()
@@ -51,7 +51,7 @@ func (w *work) zoneOut(p point, restored bool) {
 
 // forgetQuietZones drops zones of which nothing is left to remember.
 func (w *work) forgetQuietZones() {
-	c, fig := w.cold(), w.figures()
+	c, fig := w.seldom(), w.figures()
 	full := int64(fig.chatterBucket) * fig.chatterRefill
 	c.watchedZones = slices.DeleteFunc(c.watchedZones, func(z zoneWatch) bool {
 		return len(z.negatives) == 0 && z.credit+w.at-z.creditAt >= full

@@ -24,9 +24,12 @@ type work struct {
 	// due is the deadline of the timer being fired, 0 outside of one.
 	due int64
 
+	// key is the site's, once something was put under it.
+	key    []byte
 	outs   []output
 	arms   []Timer
 	dirty  []*incident
+	moved  []string
 	state  bool
 	urgent bool
 	// happenings are counted for the fleet when the record has been applied.
@@ -46,22 +49,22 @@ type output struct {
 // before and nothing was put out; within returns false.
 func (f *Fold) within(env Env, s *site, at int64, cause []byte, do func(*work)) (ok bool) {
 	w := &f.work
-	*w = work{f: f, env: env, s: s, at: at, cause: cause, outs: w.outs[:0], arms: w.arms[:0], dirty: w.dirty[:0], happenings: w.happenings[:0]}
-	before, detectionsBefore := *s, f.openDetections
-	s.cold = s.cold.clone()
+	*w = work{f: f, env: env, s: s, at: at, cause: cause, outs: w.outs[:0], arms: w.arms[:0], dirty: w.dirty[:0], moved: w.moved[:0], happenings: w.happenings[:0]}
+	f.messages.nothing()
+	before, detectionsBefore := f.begin(s), f.openDetections
 	defer func() {
 		if ok {
 			return
 		}
 		f.failure = fmt.Sprintf("%s: %v", ids.Site(s.number), recover())
-		*s = before
+		before.back(s)
 		f.openDetections = detectionsBefore
 	}()
 	do(w)
 	w.finish()
 	ok = true // What follows is the engine's; a panic there is not the site's.
-	f.moved(&before, s)
-	f.handled(&before, s, w.dirty)
+	f.moved(&before.site, s)
+	f.handled(&before.site, s, w.dirty)
 	f.count(s, w.happenings)
 	w.flush()
 	return ok
@@ -71,7 +74,7 @@ func (f *Fold) within(env Env, s *site, at int64, cause []byte, do func(*work)) 
 func (w *work) finish() {
 	for _, inc := range w.dirty {
 		inc.version++
-		w.outs = append(w.outs, output{topics.Incidents, []byte(inc.id), inc.message(), w.urgent})
+		w.outs = append(w.outs, output{topics.Incidents, []byte(inc.id), w.incidentMessage(inc), w.urgent})
 	}
 	if w.state && w.s.number != 0 {
 		w.publishState()
@@ -109,7 +112,10 @@ func (w *work) flush() {
 
 // put queues an output under the site's key.
 func (w *work) put(topic string, value proto.Message, urgent bool) {
-	w.outs = append(w.outs, output{topic, topics.SiteKey(w.s.number), value, urgent})
+	if w.key == nil {
+		w.key = topics.SiteKey(w.s.number)
+	}
+	w.outs = append(w.outs, output{topic, w.key, value, urgent})
 }
 
 // changed marks the site's public state as materially changed.
@@ -128,7 +134,7 @@ func (w *work) touch(inc *incident) {
 // cold gives the site its rarer part.
 func (w *work) cold() *cold {
 	if w.s.cold == nil {
-		w.s.cold = &cold{}
+		w.s.cold = newCold(w.f.sites.epoch)
 	}
 	return w.s.cold
 }
@@ -137,11 +143,11 @@ func (w *work) figures() *figures { return w.f.figuresOf(w.s) }
 
 // outcome says what became of the event being applied.
 func (w *work) outcome(o decided) {
-	out := &vigiev1.EventOutcome{
-		EventId: slices.Clone(w.cause), Site: w.s.number, Status: o.status, AtMs: w.at,
+	w.decided = &w.f.messages.outcome
+	*w.decided = vigiev1.EventOutcome{
+		EventId: w.cause, Site: w.s.number, Status: o.status, AtMs: w.at,
 		Reason: o.reason, Incident: o.incident, Holder: o.holder, FirstEventId: o.first, Call: o.call,
 	}
-	w.decided = out
 }
 
 // degrade keeps a site on which the fold failed by a minimal rule (design

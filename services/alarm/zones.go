@@ -36,7 +36,7 @@ func (sig signal) covers(p point, fam vigiev1.EventClass) bool {
 }
 
 func (w *work) zoneOpens(sig signal) {
-	c := w.cold()
+	c := w.seldom()
 	for i := range c.zones {
 		z := &c.zones[i]
 		if z.point == sig.point && family(z.class) == family(sig.class) {
@@ -67,7 +67,7 @@ func (w *work) zoneOpens(sig signal) {
 // pointRestored closes the zones that the restore covers. A restore never closes
 // an incident; when its last zone is restored the incident is marked so.
 func (w *work) pointRestored(ev *vigiev1.Event, sig signal) {
-	c := w.cold()
+	c := w.seldom()
 	before := len(c.zones)
 	c.zones = slices.DeleteFunc(c.zones, func(z openZone) bool { return sig.covers(z.point, family(z.class)) })
 	w.forgetAlarms(sig)
@@ -87,7 +87,7 @@ func (w *work) pointRestored(ev *vigiev1.Event, sig signal) {
 // numbered (or timed) it later. The incident still opens, marked restored
 // (design decision 8).
 func (w *work) restoredEarly(ev *vigiev1.Event, sig signal) bool {
-	c := w.cold()
+	c := w.seldom()
 	window := w.figures().heardAgain
 	sequence := ev.GetSource().GetPanel().GetSequence()
 	for i, r := range c.restores {
