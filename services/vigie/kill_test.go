@@ -20,7 +20,7 @@ import (
 
 // Kills that `make test` does; KILLS asks for another number of them.
 const (
-	defaultKills = 20
+	defaultKills = 10
 	// everyKafka is how often it is Kafka that is killed, not vigie.
 	everyKafka = 4
 	panels     = 6
