@@ -57,7 +57,9 @@ func TestFleetDeclaresItsSitesThenSpeaksAndRepeats(t *testing.T) {
 func TestUnansweredPanelIsCountedWhileOthersGoOn(t *testing.T) {
 	t.Parallel()
 	r, d := newFakeReceiver(t), newFakeDesk(t)
+	r.mu.Lock()
 	r.deaf = "1000"
+	r.mu.Unlock()
 	f, stop := start(t, Config{Sites: 24, Speed: 20}, r, d)
 	defer stop()
 	r.await(func() bool { return count(f.metrics.unanswered) > 0 })
@@ -347,8 +349,9 @@ func (r *fakeReceiver) take(network, from string, raw []byte, answer func([]byte
 		r.seen[key] = from
 	}
 	r.changed.Broadcast()
+	deaf := f.Account == r.deaf
 	r.mu.Unlock()
-	if f.Account != r.deaf {
+	if !deaf {
 		answer(dc09.AppendACK(nil, f))
 	}
 }

@@ -1,11 +1,17 @@
 package processor
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/open-vigie/vigie/services/eventlog"
 )
 
 // Decision 15: a planned stop gives its place in the group up at once, when it is for
@@ -53,4 +59,36 @@ func TestAStopForGoodLeavesTheGroup(t *testing.T) {
 	}
 	w.live(5)
 	w.check()
+}
+
+// Whose place is said to be taken ends, for two of one name would take it from each
+// other for ever. Not so soon after its client had to be made anew: then it may have
+// been the former client that took it.
+func TestAPlaceThatIsTaken(t *testing.T) {
+	taken := kfake.Fault{Keys: []kmsg.Key{kmsg.TxnOffsetCommit}, Err: kerr.FencedInstanceID, Count: 1}
+	t.Run("by another", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, 93)
+		in := w.start("a")
+		w.live(2)
+		w.cluster.Fault(taken)
+		w.feed(3)
+		if err := <-in.done; !errors.Is(err, eventlog.ErrNameTaken) {
+			t.Errorf("it ended with %v", err)
+		}
+		w.start("a")
+		w.live(2)
+		w.check()
+	})
+	t.Run("by its former client", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, 95)
+		w.start("a")
+		w.live(2)
+		w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.ProducerFenced, Count: 1, TopLevel: true})
+		w.live(3)
+		w.cluster.Fault(taken)
+		w.live(3)
+		w.check()
+	})
 }

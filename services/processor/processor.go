@@ -127,6 +127,12 @@ func (p *Processor) Ready() <-chan struct{} { return p.ready }
 // rebuildPause keeps a broken cluster from being hammered by new clients.
 const rebuildPause = 500 * time.Millisecond
 
+// ownEcho is how long after the loss of Kafka a place that is said to be taken may
+// have been taken by the client before, whose last requests a broker that comes back
+// still hears. Two that truly share a name take the place from each other for no
+// longer than that.
+const ownEcho = 30 * time.Second
+
 // Run folds until ctx ends. It returns an error only for what no rebuild of
 // the Kafka client can mend: a log that contradicts what was committed, or
 // eventlog.ErrNameTaken.
@@ -136,6 +142,7 @@ func (p *Processor) Run(ctx context.Context) error {
 			p.giveUpPlace(context.WithoutCancel(ctx))
 		}
 	}()
+	var rebuilt time.Time
 	for {
 		err := p.session(ctx)
 		if ctx.Err() != nil {
@@ -145,7 +152,9 @@ func (p *Processor) Run(ctx context.Context) error {
 		if errors.As(err, &stop) {
 			return stop.err
 		}
-		if taken := eventlog.NameTaken(err); taken != nil {
+		if taken := eventlog.NameTaken(err); taken == nil {
+			rebuilt = time.Now()
+		} else if time.Since(rebuilt) > ownEcho {
 			// A new client would take the place back, and so on for ever.
 			return fmt.Errorf("processor.instance %s: %w", p.cfg.Instance, taken)
 		}
