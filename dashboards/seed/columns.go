@@ -73,6 +73,7 @@ func stateColumns(rows []SiteState) []warehouse.Column {
 		truth("communication_lost", rows, func(r *SiteState) bool { return r.CommunicationLost }),
 		word("closure", rows, func(r *SiteState) string { return r.Closure }),
 		at("closed_since", rows, func(r *SiteState) time.Time { return r.ClosedSince }),
+		at("closure_changed_at", rows, func(r *SiteState) time.Time { return r.ClosureChangedAt }),
 		truth("storm", rows, func(r *SiteState) bool { return r.Storm }),
 		column("open_incidents", typeTexts, rows, func(r *SiteState) []string { return append([]string{}, r.OpenIncidents...) }),
 		column("open_detections", typeTexts, rows, func(r *SiteState) []string { return append([]string{}, r.OpenDetections...) }),

@@ -91,15 +91,17 @@ type SiteState struct {
 	Paths             []Path
 	CommunicationLost bool
 	// Closure is none, detected, declared or end_to_confirm.
-	Closure        string
-	ClosedSince    time.Time
-	Storm          bool
-	OpenIncidents  []string
-	OpenDetections []string
-	AcceptedEvents uint64
-	Degraded       bool
-	Groups         []string
-	TimeZone       string
+	Closure     string
+	ClosedSince time.Time
+	// ClosureChangedAt is Never in records of before it was told.
+	ClosureChangedAt time.Time
+	Storm            bool
+	OpenIncidents    []string
+	OpenDetections   []string
+	AcceptedEvents   uint64
+	Degraded         bool
+	Groups           []string
+	TimeZone         string
 }
 
 // Incident is a row of the table incidents: one version of an incident. A clock

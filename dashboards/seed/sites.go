@@ -28,6 +28,8 @@ type site struct {
 	weekend bool
 	// forgotten: nobody arms it any more.
 	forgotten bool
+	// shownAs is the closure of its last record.
+	shownAs string
 }
 
 var trades = []struct {
@@ -133,7 +135,13 @@ func (c *centre) setMode(s *site, mode string) {
 // put writes the site's state as it now is.
 func (c *centre) put(s *site, cause uuid.UUID) {
 	s.state.Version++
+	if s.state.Version == 1 || s.state.Closure != s.shownAs {
+		s.shownAs, s.state.ClosureChangedAt = s.state.Closure, c.now
+	}
 	row := s.state
+	if s.number%3 == 0 || row.Deleted {
+		row.ClosureChangedAt = Never // As a release wrote it that did not tell; as a tombstone is.
+	}
 	row.ReceivedAt, row.EventID = c.now, cause
 	row.Areas, row.Paths, row.Groups = slices.Clone(row.Areas), slices.Clone(row.Paths), slices.Clone(row.Groups)
 	row.OpenIncidents, row.OpenDetections = nil, nil

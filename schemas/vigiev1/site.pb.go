@@ -162,6 +162,9 @@ type SiteState struct {
 	Degraded bool     `protobuf:"varint,19,opt,name=degraded,proto3" json:"degraded,omitempty"`
 	Groups   []string `protobuf:"bytes,20,rep,name=groups,proto3" json:"groups,omitempty"`
 	TimeZone string   `protobuf:"bytes,21,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// When closure became what it is; while it never was anything but "none", when the
+	// site was first shown. 0 in records of before this field. Unix ms UTC, the log's clock.
+	ClosureChangedAtMs int64 `protobuf:"varint,22,opt,name=closure_changed_at_ms,json=closureChangedAtMs,proto3" json:"closure_changed_at_ms,omitempty"`
 	// The declared closure, running or to come; absent when none is.
 	DeclaredClosure *DeclaredClosure `protobuf:"bytes,40,opt,name=declared_closure,json=declaredClosure,proto3" json:"declared_closure,omitempty"`
 	// Consignes that hold or will, the one that gives the steps first.
@@ -357,6 +360,13 @@ func (x *SiteState) GetTimeZone() string {
 		return x.TimeZone
 	}
 	return ""
+}
+
+func (x *SiteState) GetClosureChangedAtMs() int64 {
+	if x != nil {
+		return x.ClosureChangedAtMs
+	}
+	return 0
 }
 
 func (x *SiteState) GetDeclaredClosure() *DeclaredClosure {
@@ -1257,7 +1267,7 @@ var File_vigie_v1_site_proto protoreflect.FileDescriptor
 
 const file_vigie_v1_site_proto_rawDesc = "" +
 	"\n" +
-	"\x13vigie/v1/site.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x19vigie/v1/event_site.proto\x1a\x15vigie/v1/policy.proto\"\xae\t\n" +
+	"\x13vigie/v1/site.proto\x12\bvigie.v1\x1a\x15vigie/v1/common.proto\x1a\x19vigie/v1/event_site.proto\x1a\x15vigie/v1/policy.proto\"\xe1\t\n" +
 	"\tSiteState\x12\x12\n" +
 	"\x04site\x18\x01 \x01(\x04R\x04site\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\"\n" +
@@ -1284,7 +1294,8 @@ const file_vigie_v1_site_proto_rawDesc = "" +
 	"\aaccount\x18\x12 \x01(\tR\aaccount\x12\x1a\n" +
 	"\bdegraded\x18\x13 \x01(\bR\bdegraded\x12\x16\n" +
 	"\x06groups\x18\x14 \x03(\tR\x06groups\x12\x1b\n" +
-	"\ttime_zone\x18\x15 \x01(\tR\btimeZone\x12D\n" +
+	"\ttime_zone\x18\x15 \x01(\tR\btimeZone\x121\n" +
+	"\x15closure_changed_at_ms\x18\x16 \x01(\x03R\x12closureChangedAtMs\x12D\n" +
 	"\x10declared_closure\x18( \x01(\v2\x19.vigie.v1.DeclaredClosureR\x0fdeclaredClosure\x125\n" +
 	"\tconsignes\x18) \x03(\v2\x17.vigie.v1.ConsigneStateR\tconsignes\x12,\n" +
 	"\x06visits\x18* \x03(\v2\x14.vigie.v1.VisitStateR\x06visits\x126\n" +

@@ -23,7 +23,7 @@ import (
 
 // FoldVersion names the rules of this package, its time-zone data and its output
 // encoding together. It rises when any of them changes what a history gives.
-const FoldVersion uint32 = 12
+const FoldVersion uint32 = 13
 
 // Env is what the fold may see and do while it folds one record.
 type Env interface {

@@ -53,6 +53,8 @@ type axis struct {
 	listening []Listening
 	// faults are where records fail before they are applied; nil for none.
 	faults *rand.Rand
+	// shown is the last state of each site that was put out; nil after a tombstone.
+	shown map[string]*vigiev1.SiteState
 }
 
 // testClock is S of one group: segments of W in which it ran or stood.
@@ -149,6 +151,32 @@ func (a *axis) Emit(topic string, key []byte, value proto.Message, urgent bool) 
 		e.value = proto.Clone(value)
 	}
 	a.outs = append(a.outs, e)
+	if topic == topics.SiteStates {
+		a.closureIsDated(e)
+	}
+}
+
+// closureIsDated: of every state that is put out the closure's last change is the time
+// of the record that first had it, or of the first one, also after a tombstone.
+func (a *axis) closureIsDated(e emitted) {
+	a.t.Helper()
+	s, _ := e.value.(*vigiev1.SiteState)
+	before := a.shown[e.key]
+	if s != nil && s.GetClosureChangedAtMs() != 0 {
+		want := s.GetChangedAtMs()
+		if before.GetClosureChangedAtMs() != 0 && before.GetClosure() == s.GetClosure() {
+			want = before.GetClosureChangedAtMs()
+		}
+		if s.GetClosureChangedAtMs() != want {
+			a.t.Fatalf("the state of %s at %d says that its closure is %s since %d instead of %d", e.key, s.GetChangedAtMs()-axisStart, s.GetClosure(), s.GetClosureChangedAtMs()-axisStart, want-axisStart)
+		}
+	} else if s != nil && s.GetClosure() != vigiev1.ClosureStatus_CLOSURE_STATUS_NONE {
+		a.t.Fatalf("the state of %s does not say since when it is %s", e.key, s.GetClosure())
+	}
+	if a.shown == nil {
+		a.shown = map[string]*vigiev1.SiteState{}
+	}
+	a.shown[e.key] = s
 }
 
 func (a *axis) Arm(t Timer) { a.timers = append(a.timers, t) }

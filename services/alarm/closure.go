@@ -27,6 +27,8 @@ import (
 type closure struct {
 	status vigiev1.ClosureStatus
 	since  int64
+	// changed: when status became what it is, or the site was shown, if that is later.
+	changed int64
 	// id, from, to and event of the declared one; "" when none is.
 	id       string
 	from, to int64
@@ -46,6 +48,14 @@ func (c *closure) declared() bool {
 // running: the site is closed around the clock, detected or declared.
 func (c *closure) running() bool {
 	return c.declared() || c.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED)
+}
+
+// setClosure changes the status, which is what closure_changed_at tells.
+func (w *work) setClosure(to vigiev1.ClosureStatus) {
+	l := &w.cold().closure
+	if l.status != to {
+		l.status, l.changed = to, w.at
+	}
 }
 
 // watchClosure sets the timer to when the site would count as closed if nobody
@@ -80,7 +90,8 @@ func (w *work) closureDetected(t civil) {
 		w.setTimer(timerClosureDetected, 0, at)
 		return
 	}
-	c.closure.status, c.closure.since = vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED, w.at
+	c.closure.since = w.at
+	w.setClosure(vigiev1.ClosureStatus_CLOSURE_STATUS_DETECTED)
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK
 	fig := w.figures()
 	d := &detection{
@@ -158,7 +169,8 @@ func (w *work) closureInHours() {
 
 func (w *work) endClosure(reason string) {
 	c := w.cold()
-	c.closure.status, c.closure.since, c.closure.calledBack = vigiev1.ClosureStatus_CLOSURE_STATUS_NONE, 0, 0
+	c.closure.since, c.closure.calledBack = 0, 0
+	w.setClosure(vigiev1.ClosureStatus_CLOSURE_STATUS_NONE)
 	w.closeDetection(w.detection(vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK, 0, ""), reason)
 	w.cancelAbsence(timerNotProtected)
 	w.closeProtection(closedEnded)
@@ -198,7 +210,7 @@ func (w *work) closureStarts() {
 	if !running {
 		c.closure.since = w.at
 	}
-	c.closure.status = vigiev1.ClosureStatus_CLOSURE_STATUS_DECLARED
+	w.setClosure(vigiev1.ClosureStatus_CLOSURE_STATUS_DECLARED)
 	kind := vigiev1.DetectionKind_DETECTION_KIND_CLOSED_AROUND_THE_CLOCK
 	if d := w.detection(kind, 0, ""); d != nil {
 		d.prove(c.closure.event)
@@ -222,7 +234,7 @@ func (w *work) closureStarts() {
 func (w *work) closureEnds() {
 	c := w.cold()
 	if c.closure.is(vigiev1.ClosureStatus_CLOSURE_STATUS_DECLARED) {
-		c.closure.status = vigiev1.ClosureStatus_CLOSURE_STATUS_END_TO_CONFIRM
+		w.setClosure(vigiev1.ClosureStatus_CLOSURE_STATUS_END_TO_CONFIRM)
 		w.judgeClosure()
 		w.changed()
 	}

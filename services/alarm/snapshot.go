@@ -15,7 +15,7 @@ import (
 
 // stateFormat is the newest encoding of the state. Bytes of every format are
 // read for ever; golden ones are kept in testdata.
-const stateFormat uint32 = formatFigures
+const stateFormat uint32 = formatClosureChanged
 
 // pieceBytes is about how long a piece of a snapshot is.
 const pieceBytes = 64 << 10

@@ -91,6 +91,9 @@ const formatPlans uint32 = 3
 // formatFigures is the format with which figures of groups and of sites came.
 const formatFigures uint32 = 5
 
+// formatClosureChanged is the format with which a closure's last change came.
+const formatClosureChanged uint32 = 6
+
 // packCalls walks over calls and the commissioning.
 func (k *cold) packCalls(c *packed.Coder) {
 	packed.List(c, &k.calls, func(a *call) {

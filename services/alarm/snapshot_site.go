@@ -155,6 +155,9 @@ func (l *closure) pack(w *sitePacker) {
 	if w.format >= 2 {
 		packed.Int(c, &l.calledBack)
 	}
+	if w.format >= formatClosureChanged {
+		packed.Int(c, &l.changed)
+	}
 }
 
 func packSchedule(w *sitePacker, s *hours.Schedule) {

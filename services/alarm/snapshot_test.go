@@ -271,7 +271,7 @@ func TestOlderFormatsAreRead(t *testing.T) {
 	known := map[uint32]struct {
 		holder string
 		points int
-	}{1: {"alice", 1}, 2: {"", 2}, 3: {"", 2}, 4: {"", 2}}
+	}{1: {"alice", 1}, 2: {"", 2}, 3: {"", 2}, 4: {"", 2}, 5: {"", 2}}
 	for format := uint32(1); format < stateFormat; format++ {
 		golden, err := os.ReadFile(fmt.Sprintf("testdata/state.v%d.bin", format))
 		if err != nil {

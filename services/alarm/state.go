@@ -32,6 +32,7 @@ func (w *work) siteState() *vigiev1.SiteState {
 	if c.closure.status != vigiev1.ClosureStatus_CLOSURE_STATUS_UNSPECIFIED {
 		out.Closure, out.ClosedSinceMs = c.closure.status, c.closure.since
 	}
+	out.ClosureChangedAtMs = c.closure.changed
 	w.showOpen(out)
 	w.showPlans(out)
 	return out

@@ -90,6 +90,9 @@ func (w *work) finish() {
 func (w *work) publishState() {
 	c := w.s.cold
 	if c == nil || c.binding == nil || len(c.incidents) > 0 || len(c.open) > 0 {
+		if c != nil && (w.s.version == 0 || c.closure.changed == 0) {
+			c.closure.changed = w.at
+		}
 		w.s.version++
 		w.put(topics.SiteStates, w.siteState(), w.urgent)
 		return

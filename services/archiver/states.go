@@ -16,7 +16,7 @@ type siteStateRows struct {
 	areaNames, areaModes, openZones, statuses  [][]string
 	areaSince, lastHeard                       [][]int64
 	paths                                      [][]uint8
-	closedSince                                []int64
+	closedSince, closureChanged                []int64
 	openIncidents, openDetections, groups      [][]string
 }
 
@@ -38,6 +38,7 @@ func (r *siteStateRows) add(p place, s *vigiev1.SiteState, deleted bool, timesta
 	r.lost = append(r.lost, s.GetCommunicationLost())
 	r.closure = append(r.closure, enum(s.GetClosure()))
 	r.closedSince = append(r.closedSince, ms(s.GetClosedSinceMs()))
+	r.closureChanged = append(r.closureChanged, ms(s.GetClosureChangedAtMs()))
 	r.storm = append(r.storm, s.GetStorm())
 	r.openIncidents = append(r.openIncidents, list(s.GetOpenIncidents()))
 	r.openDetections = append(r.openDetections, list(s.GetOpenDetections()))
@@ -91,6 +92,7 @@ func (r *siteStateRows) columns() []warehouse.Column {
 		warehouse.Column{Name: "path_statuses", Type: typeNames, Values: r.statuses},
 		warehouse.Column{Name: "path_last_heard_at", Type: times, Values: r.lastHeard},
 		truth("communication_lost", r.lost), word("closure", r.closure), at("closed_since", r.closedSince),
+		at("closure_changed_at", r.closureChanged),
 		truth("storm", r.storm), warehouse.Column{Name: "open_incidents", Type: typeTexts, Values: r.openIncidents},
 		warehouse.Column{Name: "open_detections", Type: typeTexts, Values: r.openDetections},
 		warehouse.Column{Name: "accepted_events", Type: "UInt64", Values: r.accepted}, truth("degraded", r.degraded),

@@ -11,7 +11,7 @@ FROM
 (
     SELECT intDiv(toUnixTimestamp64Milli(a.received_at), {bucket_ms:Int64}) AS bucket, if(c.closed, 'closed', 'other') AS sites, toUInt64(1) AS n
     FROM {accepted_alarms} AS a
-    ASOF LEFT JOIN {closure_changes} AS c ON c.site = a.site AND c.changed_at <= a.received_at
+    ASOF LEFT JOIN {closure_changes} AS c ON c.site = a.site AND c.since <= a.received_at
     UNION ALL
     SELECT bucket, arrayJoin(['closed', 'other']) AS sites, toUInt64(0) AS n
     FROM (SELECT {each_bucket} AS bucket)

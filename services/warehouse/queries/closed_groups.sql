@@ -10,7 +10,7 @@ WITH alarms AS
 (
     SELECT a.site AS alarm_site, count() AS n
     FROM {accepted_alarms} AS a
-    ASOF LEFT JOIN {closure_changes} AS c ON c.site = a.site AND c.changed_at <= a.received_at
+    ASOF LEFT JOIN {closure_changes} AS c ON c.site = a.site AND c.since <= a.received_at
     WHERE c.closed
     GROUP BY alarm_site
 )

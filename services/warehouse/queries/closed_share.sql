@@ -18,12 +18,12 @@
 WITH
 changes AS
 (
-    SELECT {to:Int64} - greatest(toUnixTimestamp64Milli(received_at), {from:Int64}) AS left_ms,
+    SELECT {to:Int64} - greatest(toUnixTimestamp64Milli(since), {from:Int64}) AS left_ms,
         toInt64({is_closed_code}) AS closed, toInt64(code != 4) AS living,
         lagInFrame(closed, 1, 0) OVER history AS closed_before,
         lagInFrame(living, 1, 0) OVER history AS living_before
     FROM {closures}
-    WINDOW history AS (PARTITION BY site ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    WINDOW history AS (PARTITION BY site ORDER BY since ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 sites AS
 (
@@ -35,7 +35,7 @@ alarms AS
 (
     SELECT countIf(c.closed) AS of_closed, count() AS of_all
     FROM {accepted_alarms} AS a
-    ASOF LEFT JOIN {closure_changes} AS c ON c.site = a.site AND c.changed_at <= a.received_at
+    ASOF LEFT JOIN {closure_changes} AS c ON c.site = a.site AND c.since <= a.received_at
 )
 SELECT closed_now AS closed_sites, living_now AS all_sites, if(living_now = 0, 0, closed_now / living_now) AS share_of_sites,
     of_closed AS alarms_closed, of_all AS alarms_all, if(of_all = 0, 0, of_closed / of_all) AS share_of_alarms,

@@ -8,8 +8,8 @@
 WITH
 states AS
 (
-    SELECT {bucket_of_change} AS bucket, ['none', 'detected', 'declared', 'end_to_confirm', 'none'][code + 1] AS became,
-        lagInFrame(became, 1, 'none') OVER (PARTITION BY site ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS was
+    SELECT greatest(intDiv(toUnixTimestamp64Milli(since), {bucket_ms:Int64}), intDiv({from:Int64}, {bucket_ms:Int64})) AS bucket, ['none', 'detected', 'declared', 'end_to_confirm', 'none'][code + 1] AS became,
+        lagInFrame(became, 1, 'none') OVER (PARTITION BY site ORDER BY since ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS was
     FROM {closures}
 ),
 changes AS

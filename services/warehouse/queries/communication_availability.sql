@@ -19,18 +19,18 @@ outages AS
         SELECT event_id, any(site) AS of_site, toUnixTimestamp64Milli(max(opened_at)) AS opened, toUnixTimestamp64Milli(max(closed_at)) AS closed
         FROM {db}.detections
         WHERE kind = 'communication_lost' AND {received_before}
-            AND received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {db}.detection_days WHERE kind = 'communication_lost' AND (last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')))
-            AND (site, kind, event_id) IN (SELECT site, kind, event_id FROM {db}.detection_days WHERE kind = 'communication_lost' AND (last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')))
+            AND received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {unended_detections_since} WHERE kind = 'communication_lost')
+            AND (site, kind, event_id) IN (SELECT site, kind, event_id FROM {unended_detections_since} WHERE kind = 'communication_lost')
         GROUP BY event_id
     )
     WHERE ended > began
 ),
 changes AS
 (
-    SELECT {to:Int64} - greatest(toUnixTimestamp64Milli(received_at), {from:Int64}) AS left_ms, living,
+    SELECT {to:Int64} - greatest(toUnixTimestamp64Milli(since), {from:Int64}) AS left_ms, toInt64(code != 4) AS living,
         lagInFrame(living, 1, 0) OVER history AS living_before
-    FROM {lives}
-    WINDOW history AS (PARTITION BY site ORDER BY kafka_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    FROM {closures}
+    WINDOW history AS (PARTITION BY site ORDER BY since ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 lost AS (SELECT count() AS n, uniqExact(site) AS sites_lost, sum(ended - began) AS sum_ms, max(ended - began) AS max_ms FROM outages),
 lived AS (SELECT sum((living - living_before) * left_ms) AS living_ms FROM changes)

@@ -3,6 +3,7 @@ package queries_test
 import (
 	"context"
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
@@ -28,8 +29,10 @@ func loaded(t *testing.T, h *seed.History) *warehouse.DB {
 	for i := range h.SiteStates {
 		s := &h.SiteStates[i]
 		s.Offset = uint64(i)
-		if s.ClosedSince.IsZero() {
-			s.ClosedSince = seed.Never
+		for _, at := range []*time.Time{&s.ClosedSince, &s.ClosureChangedAt} {
+			if at.IsZero() {
+				*at = seed.Never
+			}
 		}
 	}
 	for i := range h.Incidents {
@@ -112,10 +115,21 @@ func TestMissesAllowedAreRoundedDown(t *testing.T) {
 	}
 }
 
-// What happens in the very millisecond in which a closure begins or ends.
+// What happens in the very millisecond in which a closure begins or ends, told by records
+// that name their closure's last change and by those of before that was told.
 func TestClosuresThatChangeAtTheVeryTime(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		t.Run("told "+strconv.FormatBool(told), func(t *testing.T) { closuresThatChange(t, told) })
+	}
+}
+
+func closuresThatChange(t *testing.T, told bool) {
 	state := func(site uint64, at int, closure string) seed.SiteState {
-		return seed.SiteState{Site: site, ReceivedAt: sec(at), Closure: closure, Groups: []string{"g"}}
+		s := seed.SiteState{Site: site, ReceivedAt: sec(at), Closure: closure, Groups: []string{"g"}}
+		if told {
+			s.ClosureChangedAt = s.ReceivedAt
+		}
+		return s
 	}
 	alarm := func(site uint64, at int) seed.Event {
 		return seed.Event{Site: site, ReceivedAt: sec(at), Kind: "alarm_raised", Class: "intrusion", Origin: "panel"}
@@ -136,6 +150,14 @@ func TestClosuresThatChangeAtTheVeryTime(t *testing.T) {
 			// Changes of a closed site that leave it closed, before the range.
 			state(4, -100, "detected"), state(4, -50, "declared"),
 		},
+	}
+	if told {
+		// A record that changes something else, in the range and past its end, still names the change.
+		for _, at := range []int{400, 599, 700} {
+			later := state(4, -50, "declared")
+			later.ReceivedAt = sec(at)
+			h.SiteStates = append(h.SiteStates, later)
+		}
 	}
 	db := loaded(t, h)
 	heard := seed.History{End: to.Add(1), Outcomes: []seed.Outcome{

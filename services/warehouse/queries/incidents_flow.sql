@@ -16,8 +16,7 @@ lives AS
     SELECT incident, any(site) AS its_site, max(opened_at) AS opened, max(claimed_at) AS claimed, max(closed_at) AS closed,
         min(waits_from) AS waits, min(held_from) AS held, held = {not_yet} OR max(waits_last) >= held AS unsettled
     FROM {db}.incident_clocks
-    WHERE last > 0 AND ({opened_on_days} OR (site, incident) IN
-        (SELECT site, incident FROM {db}.incident_clocks WHERE opened_on < toDate(fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AND (last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') OR held_from = {not_yet})))
+    WHERE {clocks_since}
     GROUP BY incident
 ),
 changes AS

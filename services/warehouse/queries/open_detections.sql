@@ -12,8 +12,8 @@ FROM
 (
     SELECT *
     FROM {db}.detections
-    WHERE received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {db}.detection_days WHERE last % 2 = 0)
-        AND (site, kind, event_id) IN (SELECT site, kind, event_id FROM {db}.detection_days WHERE last % 2 = 0)
+    WHERE received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {unended_detections})
+        AND (site, kind, event_id) IN (SELECT site, kind, event_id FROM {unended_detections})
     ORDER BY event_id, kafka_offset DESC
     LIMIT 1 BY event_id
 )

@@ -11,5 +11,5 @@ FROM
     FROM {db}.events
     WHERE kind = 'disarmed' AND {in_range} AND {accepted}
 ) AS e
-ASOF LEFT JOIN {closure_changes} AS c ON c.site = e.site AND c.changed_at < e.received_at
+ASOF LEFT JOIN {closure_changes} AS c ON c.site = e.site AND c.since < e.received_at
 WHERE c.closed

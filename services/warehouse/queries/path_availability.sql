@@ -23,8 +23,8 @@ outages AS
             SELECT event_id, any(site) AS of_site, any(path) AS of_path, toUnixTimestamp64Milli(max(opened_at)) AS opened, toUnixTimestamp64Milli(max(closed_at)) AS closed
             FROM {db}.detections
             WHERE kind = 'path_lost' AND {received_before}
-            AND received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {db}.detection_days WHERE kind = 'path_lost' AND (last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')))
-            AND (site, kind, event_id) IN (SELECT site, kind, event_id FROM {db}.detection_days WHERE kind = 'path_lost' AND (last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')))
+            AND received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {unended_detections_since} WHERE kind = 'path_lost')
+            AND (site, kind, event_id) IN (SELECT site, kind, event_id FROM {unended_detections_since} WHERE kind = 'path_lost')
             GROUP BY event_id
         )
         WHERE ended > began

@@ -15,8 +15,8 @@ held AS
     FROM
     (
         SELECT toUnixTimestamp64Milli(max(claimed_at)) AS began, toUnixTimestamp64Milli(max(closed_at)) AS ended
-        FROM {db}.incidents
-        WHERE NOT deleted AND {incidents_open_since}
+        FROM {db}.incident_clocks
+        WHERE {clocks_since}
         GROUP BY incident
     )
     WHERE began > 0 AND end_ms > start_ms

@@ -1,10 +1,6 @@
 (
-    SELECT site, fromUnixTimestamp64Milli(toInt64(0), 'UTC') AS received_at, intDiv(max(last), 8) AS kafka_offset, toUInt8(max(last) % 8) AS code
-    FROM {db}.site_months
-    WHERE month < toDate({from_month})
-    GROUP BY site
-    UNION ALL
-    SELECT site, received_at, kafka_offset, {closure_code} AS code
-    FROM {db}.site_states
-    WHERE received_at >= {from_month} AND {received_before} AND site IN {changing_sites}
+    SELECT site, greatest(changed_at, fromUnixTimestamp64Milli({from:Int64} - 1, 'UTC')) AS since, max(last) AS known, toUInt8(known % 8) AS code
+    FROM {db}.closures
+    WHERE changed_at < fromUnixTimestamp64Milli({to:Int64}, 'UTC')
+    GROUP BY site, since
 )

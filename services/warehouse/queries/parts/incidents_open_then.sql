@@ -1,2 +1,2 @@
-{received_before} AND received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {db}.incident_days WHERE opened_on > '1970-01-01' AND (last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({to:Int64}, 'UTC')))
-        AND (site, incident) IN (SELECT site, incident FROM {db}.incident_days WHERE last % 2 = 0 OR last_at >= fromUnixTimestamp64Milli({to:Int64}, 'UTC'))
+{received_before} AND received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {unended_incidents_then} WHERE opened_on > '1970-01-01')
+        AND (site, incident) IN (SELECT site, incident FROM {unended_incidents_then})

@@ -1,0 +1,7 @@
+(
+    SELECT opened_on, site, kind, event_id
+    FROM {db}.detection_days
+    WHERE (opened_on, site) IN (SELECT opened_on, site FROM {db}.detection_days WHERE last % 2 = 0)
+    GROUP BY opened_on, site, kind, event_id
+    HAVING max(last) % 2 = 0
+)
