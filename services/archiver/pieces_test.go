@@ -61,10 +61,21 @@ func TestPoisonousBlockIsBisected(t *testing.T) {
 // die runs an archiver that arrives at so many inserts and gets no answer to the last.
 func (b *bench) die(at int32) {
 	b.t.Helper()
+	b.dieOnce(at, func(string) bool { return true })
+}
+
+// dieOnce dies with the nth insert into tables of this kind.
+func (b *bench) dieOnce(at int32, counts func(table string) bool) {
+	b.t.Helper()
 	var count atomic.Int32
 	died := make(chan struct{})
 	stop := b.run(40, func(ctx context.Context, table, token string, columns []warehouse.Column) error {
-		n := count.Add(1)
+		n := count.Load()
+		if counts(table) {
+			n = count.Add(1)
+		} else if n >= at {
+			n = at + 1
+		}
 		if n > at {
 			return errors.New("the process died")
 		}

@@ -96,8 +96,8 @@ func (r *rebuild) run(ctx context.Context) error {
 	if err := r.prepare(ctx); err != nil {
 		return err
 	}
-	whole := len(r.pairs) == len(r.tables())
-	if len(r.pairs) > 0 {
+	whole, exchanged := len(r.pairs) == len(r.tables()), len(r.pairs) == 0
+	if !exchanged {
 		if err := r.fillAll(ctx); err != nil {
 			return err
 		}
@@ -116,8 +116,20 @@ func (r *rebuild) run(ctx context.Context) error {
 		}
 	}
 	if !whole {
-		// Killed between two exchanges: views fed tables of both sides for a while.
+		// Killed in the exchange or right after: views fed tables of both sides for a
+		// while, and may not know the blocks under way.
 		r.Say("an exchange was interrupted: rollups are proven")
+		if exchanged {
+			again := func(ctx context.Context) error {
+				if _, err := r.look(ctx); err != nil {
+					return err
+				}
+				return r.sendAgain(ctx)
+			}
+			if err := holdArchivers(ctx, r.live, "blocks under way are made known to the rollups", again); err != nil {
+				return err
+			}
+		}
 		if err := r.mendRollups(ctx); err != nil {
 			return err
 		}

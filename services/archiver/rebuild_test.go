@@ -47,11 +47,12 @@ func TestRebuildBesideAnArchiver(t *testing.T) {
 // A block that stands in the old tables and was not committed is sent again after the
 // exchange, under the token that the new tables know.
 func TestRebuildWithABlockUnderWay(t *testing.T) {
-	for _, at := range []int32{1, 3} {
+	// Tables with sums among their rollups, and whatever comes.
+	for _, table := range []string{"events", "heartbeats", ""} {
 		b := newBench(t, enginetest.Open(t, enginetest.Shared(t)))
 		b.mixture(30)
 		b.beat(0, 100)
-		b.die(at)
+		b.dieOnce(1, func(name string) bool { return table == "" || name == table })
 		b.rebuild()
 		stop := b.run(9, nil)
 		b.mustBeExact()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/open-vigie/vigie/schemas/topics"
 	"github.com/open-vigie/vigie/services/eventlog"
+	"github.com/open-vigie/vigie/services/warehouse"
 )
 
 // keptOffsets is how many offsets of a compacted topic are carried over at a time.
@@ -205,6 +206,57 @@ func (r *rebuild) exchange(ctx context.Context) error {
 		return fmt.Errorf("exchange the tables: %w", err)
 	}
 	r.pairs = nil
+	return r.sendAgain(ctx)
+}
+
+// sendAgain sends the blocks under way to the tables that have just taken their place,
+// under the archivers' tokens, while those hold still. The rows stand there; but the
+// views of this database are others than those that filled the rollups, and would take
+// such a block, sent again by who goes on with it, for a new one. Now they know it, and
+// what the rollups have twice for that is reckoned anew.
+func (r *rebuild) sendAgain(ctx context.Context) error {
+	all, err := readRollups(ctx, r.live)
+	if err != nil {
+		return err
+	}
+	for _, topic := range Topics {
+		for _, p := range r.v.spans[topic] {
+			n, err := parseNote(p.note)
+			if err != nil {
+				return err
+			}
+			if n.plan == nil || n.plan.split != nil {
+				continue // Pieces are sent only where rows are missing.
+			}
+			sent, err := r.insertPlanned(ctx, r.live, p, *n.plan, n.plan.token(), true)
+			if err != nil {
+				return fmt.Errorf("%s, partition %d: %w", topic, p.Partition, err)
+			}
+			for _, t := range sent {
+				if err := r.reckonDays(ctx, all, t); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// reckonDays reckons the rollups of a table anew on the days of these rows, where they differ.
+func (r *rebuild) reckonDays(ctx context.Context, all []rollup, t table) error {
+	received := valuesOf[int64](t.columns(), "received_at")
+	first, last := time.UnixMilli(slices.Min(received)).UTC().Truncate(rollupStretch), time.UnixMilli(slices.Max(received))
+	for _, x := range all {
+		for day := first; x.base == t.name() && !day.After(last); day = day.Add(rollupStretch) {
+			wrong, _, err := x.differing(ctx, r.live, day, day.Add(rollupStretch))
+			if err == nil && len(wrong) > 0 {
+				err = x.reckon(ctx, r.live, wrong)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -220,7 +272,7 @@ func (r *rebuild) underWay(ctx context.Context, p *PartitionReport) error {
 	if n.index > 0 {
 		cut := plan{first: position{p.To, 0}, last: position{p.To, n.index - 1}}
 		token := fmt.Sprintf("rebuild:%s:%d:%s-%s", p.Topic, p.Partition, cut.first, cut.last)
-		if err := r.insertPlanned(ctx, p, cut, token, false); err != nil {
+		if _, err := r.insertPlanned(ctx, r.fresh, p, cut, token, false); err != nil {
 			return err
 		}
 	}
@@ -230,15 +282,17 @@ func (r *rebuild) underWay(ctx context.Context, p *PartitionReport) error {
 	if n.plan.split != nil {
 		return errSplit
 	}
-	return r.insertPlanned(ctx, p, *n.plan, n.plan.token(), true)
+	_, err = r.insertPlanned(ctx, r.fresh, p, *n.plan, n.plan.token(), true)
+	return err
 }
 
 // insertPlanned cuts the block out of the log and inserts it; maybe is for a block
-// of which only those tables get their rows that have them in the old database.
-func (r *rebuild) insertPlanned(ctx context.Context, p *PartitionReport, planned plan, token string, maybe bool) error {
+// of which only those tables get their rows that have them where readers look. It
+// returns what was sent.
+func (r *rebuild) insertPlanned(ctx context.Context, db *warehouse.DB, p *PartitionReport, planned plan, token string, maybe bool) (sent []table, err error) {
 	b, d := newBlock(p.Topic), &reader{topic: p.Topic}
 	opts := append(r.Kafka.ReaderOpts(r.Log), kgo.KeepControlRecords())
-	err := eventlog.ReadRange(ctx, opts, r.Kafka.Topic(p.Topic), p.Partition, planned.first.offset, planned.last.offset+1, func(rec *kgo.Record) error {
+	err = eventlog.ReadRange(ctx, opts, r.Kafka.Topic(p.Topic), p.Partition, planned.first.offset, planned.last.offset+1, func(rec *kgo.Record) error {
 		if rec.Attrs.IsControl() {
 			return nil
 		}
@@ -254,24 +308,25 @@ func (r *rebuild) insertPlanned(ctx context.Context, p *PartitionReport, planned
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("read the block under way: %w", err)
+		return nil, fmt.Errorf("read the block under way: %w", err)
 	}
 	for _, t := range b.order {
-		if !slices.Contains(r.pairs, t.name()) {
+		if db == r.fresh && !slices.Contains(r.pairs, t.name()) {
 			continue
 		}
 		if maybe {
 			stands, err := present(ctx, r.live, p.Topic, p.Partition, t.name(), planned.first, planned.last)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if stands == 0 {
 				continue
 			}
 		}
-		if err := r.fresh.Insert(ctx, t.name(), token, r.v.aside.without(p, t)); err != nil {
-			return err
+		if err := db.Insert(ctx, t.name(), token, r.v.aside.without(p, t)); err != nil {
+			return nil, err
 		}
+		sent = append(sent, t)
 	}
-	return nil
+	return sent, nil
 }
