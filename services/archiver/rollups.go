@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// rollupStretch is how much of a rollup is compared at a time: what one query
-	// groups must fit into memory.
+	// rollupStretch is the least of a rollup that is compared at a time, and rollupRows
+	// about how many rows of it and its table are: what one query groups must fit into
+	// memory, and of some rollups each reads all of the table.
 	rollupStretch = 24 * time.Hour
+	rollupRows    = 1_000_000
 	// rollupLooks and rollupPause: a view's rows come a moment after its table's, so
 	// that a difference counts only when it stays.
 	rollupLooks = 5
@@ -177,35 +179,43 @@ func (r *rollup) differing(ctx context.Context, db *warehouse.DB, from, to time.
 	return wrong, len(keys), nil
 }
 
-// days are those that the rollup or its table has rows of, each from when: what the
-// table may have lost by age is left out, and what a rebuild has kept.
-func (r *rollup) days(ctx context.Context, db *warehouse.DB, now time.Time) ([][2]time.Time, error) {
+// stretches are the days that the rollup or its table has rows of, several in one where
+// they are few: what the table may have lost by age is left out, and what a rebuild has
+// kept.
+func (r *rollup) stretches(ctx context.Context, db *warehouse.DB, now time.Time) ([][2]time.Time, error) {
 	at := db.Database() + "."
 	var kept int64
 	if err := db.Conn().QueryRow(ctx, "SELECT toInt64(toUnixTimestamp(max(newest_at))) FROM "+at+"not_rebuildable FINAL WHERE table_name = '"+r.table+"'").Scan(&kept); err != nil {
 		return nil, fmt.Errorf("what of %s was kept: %w", r.table, err)
 	}
 	first := time.Unix(max(kept, (oldest(r.base, now)+999)/1000), 0).UTC()
-	rows, err := db.Conn().Query(ctx, fmt.Sprintf("SELECT DISTINCT intDiv(at, 86400) AS day FROM (SELECT toInt64(toUnixTimestamp(%[1]s)) AS at FROM %[2]s%[3]s UNION ALL SELECT toInt64(toUnixTimestamp(received_at)) AS at FROM %[2]s%[4]s) WHERE day >= %[5]d ORDER BY day",
+	rows, err := db.Conn().Query(ctx, fmt.Sprintf("SELECT intDiv(at, 86400) AS day, count() FROM (SELECT toInt64(toUnixTimestamp(%[1]s)) AS at FROM %[2]s%[3]s UNION ALL SELECT toInt64(toUnixTimestamp(received_at)) AS at FROM %[2]s%[4]s) WHERE day >= %[5]d GROUP BY day ORDER BY day",
 		r.bucket, at, r.table, r.base, first.Unix()/86400))
 	if err != nil {
 		return nil, fmt.Errorf("days of %s: %w", r.table, err)
 	}
 	defer rows.Close()
-	var days [][2]time.Time
+	var all [][2]time.Time
+	var size uint64
 	for rows.Next() {
 		var day int64
-		if err := rows.Scan(&day); err != nil {
+		var n uint64
+		if err := rows.Scan(&day, &n); err != nil {
 			return nil, fmt.Errorf("days of %s: %w", r.table, err)
 		}
 		from := time.Unix(day*86400, 0).UTC()
 		to := from.Add(rollupStretch)
+		if size += n; len(all) > 0 && size <= rollupRows {
+			all[len(all)-1][1] = to
+			continue
+		}
+		size = n
 		if from.Before(first) {
 			from = first // the first may begin in the midst of a day
 		}
-		days = append(days, [2]time.Time{from, to})
+		all = append(all, [2]time.Time{from, to})
 	}
-	return days, rows.Err()
+	return all, rows.Err()
 }
 
 // rollups compares each with the aggregate of its table.
@@ -217,12 +227,12 @@ func (v *verifier) rollups(ctx context.Context) error {
 	for _, r := range all {
 		told := &RollupReport{Table: r.table, Of: r.base}
 		v.report.Rollups = append(v.report.Rollups, told)
-		days, err := r.days(ctx, v.DB, v.now)
+		stretches, err := r.stretches(ctx, v.DB, v.now)
 		if err != nil {
 			return err
 		}
-		for _, day := range days {
-			if err := v.rollup(ctx, &r, told, day[0], day[1]); err != nil {
+		for _, s := range stretches {
+			if err := v.rollup(ctx, &r, told, s[0], s[1]); err != nil {
 				return err
 			}
 		}
