@@ -61,6 +61,10 @@ func TestDeclarations(t *testing.T) {
 			a.poll(1, 0).alarm(flood, "1").restore(flood, "1").close(userError, true).forget()
 			a.person(bindBody(0, "1234", 7, false)).expect("account 0/1234 is S-7", "closed unknown-account: bound", "no site any more", "accepted")
 			a.poll(1, 0).at(10 * day).expect()
+			a.person(bindBody(0, "1234", 7, true)).forget()
+			if s := a.shown[strconv.FormatUint(a.site, 10)]; s.GetClosureChangedAtMs() != a.now {
+				a.t.Fatalf("a number that stands for a site again does so since %d", s.GetClosureChangedAtMs())
+			}
 		}},
 		{"a bound account that never stood as a site is not shown as one", "shop", func(a *axis) {
 			a.site = ids.UndeclaredSite(0, "1234")
