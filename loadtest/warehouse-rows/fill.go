@@ -73,6 +73,35 @@ func (l life) fill(ctx context.Context, db *warehouse.DB, n uint64) error {
 			return fmt.Errorf("fill %s: %w", t.name, err)
 		}
 	}
+	return settle(ctx, db)
+}
+
+// settle merges the tables whose past months ClickHouse makes one part each some minutes
+// after the last insert: questions are asked of a centre that runs, not of one that was
+// filled this second.
+func settle(ctx context.Context, db *warehouse.DB) error {
+	rows, err := db.Conn().Query(ctx, "SELECT table, partition_id FROM system.parts WHERE active AND database = '"+db.Database()+
+		"' AND table IN (SELECT name FROM system.tables WHERE engine_full LIKE '%min_age_to_force_merge_seconds%' AND database = '"+db.Database()+"') GROUP BY table, partition_id HAVING count() > 1 ORDER BY table, partition_id")
+	if err != nil {
+		return fmt.Errorf("look what is to be merged: %w", err)
+	}
+	defer rows.Close()
+	var merges []string
+	for rows.Next() {
+		var name, partition string
+		if err := rows.Scan(&name, &partition); err != nil {
+			return fmt.Errorf("look what is to be merged: %w", err)
+		}
+		merges = append(merges, "OPTIMIZE TABLE "+db.Database()+"."+name+" PARTITION ID '"+partition+"' FINAL")
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("look what is to be merged: %w", err)
+	}
+	for _, sql := range merges {
+		if err := db.Conn().Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+	}
 	return nil
 }
 
