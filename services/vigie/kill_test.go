@@ -20,7 +20,7 @@ import (
 
 // Kills that `make test` does; KILLS asks for another number of them.
 const (
-	defaultKills = 10
+	defaultKills = 6
 	// everyKafka is how often it is Kafka that is killed, not vigie.
 	everyKafka = 4
 	panels     = 6

@@ -3,4 +3,4 @@
 package main
 
 // rebuildKills is how often a rebuild is killed in `make test`.
-const rebuildKills = 4
+const rebuildKills = 3
