@@ -26,14 +26,15 @@ type Args struct {
 	Limit    int
 	Site     uint64
 	Operator string
+	Group    string
 }
 
 // parse reads parameters in their text form.
 func parse(args map[string]string) (Args, error) {
 	var a Args
 	for name, text := range args {
-		if name == "operator" {
-			a.Operator = text
+		if of := map[string]*string{"operator": &a.Operator, "group": &a.Group}[name]; of != nil {
+			*of = text
 			continue
 		}
 		v, err := strconv.ParseInt(text, 10, 64)
@@ -107,6 +108,9 @@ func Answer(h *seed.History, name string, args map[string]string) (any, error) {
 		return PathAvailability(h, a), nil
 	}
 	if rows, ok := people(h, name, a); ok {
+		return rows, nil
+	}
+	if rows, ok := customer(h, name, a); ok {
 		return rows, nil
 	}
 	return closures(h, name, a)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -52,7 +53,7 @@ func infile(rows *os.File) string {
 }
 
 // readForm takes the query, its parameters and its tables out of a multipart form.
-// Parts with a file name are tables; what they are is in the parameters.
+// Parts that name a file are tables; what they are is in the parameters.
 func (req *request) readForm(r *http.Request, q url.Values) error {
 	form, err := r.MultipartReader()
 	if err != nil {
@@ -81,7 +82,7 @@ func (req *request) readForm(r *http.Request, q url.Values) error {
 }
 
 func (req *request) readPart(part *multipart.Part, q url.Values, left *int64) error {
-	if part.FileName() == "" {
+	if !isTable(part) {
 		value, err := io.ReadAll(io.LimitReader(part, maxQueryBytes+1))
 		if err != nil {
 			return formError(err)
@@ -102,6 +103,14 @@ func (req *request) readPart(part *multipart.Part, q url.Values, left *int64) er
 	*left -= n
 	req.external = append(req.external, external{name: part.FormName(), rows: rows})
 	return nil
+}
+
+// isTable says whether a part names a file, be the name empty: so ClickHouse tells
+// tables from parameters, and its Go client sends no other name.
+func isTable(part *multipart.Part) bool {
+	_, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	_, named := params["filename"]
+	return err == nil && named
 }
 
 func formError(err error) error {

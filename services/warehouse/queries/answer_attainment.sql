@@ -16,8 +16,8 @@
 -- column misses_allowed count how many misses 98.5 % leaves room for
 SELECT toString(last_class) AS class, count() AS incidents,
     countIf(answered_ms > 0) AS answered,
-    countIf(answered_ms > 0 AND answered_ms <= first_ms) AS within_first,
-    countIf(answered_ms > 0 AND answered_ms <= second_ms) AS within_second,
+    countIf({within_first}) AS within_first,
+    countIf({within_second}) AS within_second,
     within_first / incidents AS share_first, within_second / incidents AS share_second,
     toUInt64(incidents - within_second) AS misses, toUInt64(intDiv(incidents * 15, 1000)) AS misses_allowed
 FROM {judged}

@@ -15,8 +15,8 @@ SELECT site_group, toString(its_class) AS class, incidents, within_first, within
 FROM
 (
     SELECT arrayJoin(s.site_groups) AS site_group, i.last_class AS its_class, count() AS incidents,
-        countIf(answered_ms > 0 AND answered_ms <= first_ms) AS within_first,
-        countIf(answered_ms > 0 AND answered_ms <= second_ms) AS within_second
+        countIf({within_first}) AS within_first,
+        countIf({within_second}) AS within_second
     FROM (SELECT site, site_groups FROM {states_then} WHERE NOT deleted) AS s
     INNER JOIN {judged} AS i ON i.site = s.site
     GROUP BY site_group, its_class

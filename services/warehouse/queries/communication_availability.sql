@@ -11,20 +11,6 @@
 -- column site_ms ms time that sites lived in the range, summed
 -- column availability share what is left of site_ms; null without sites
 WITH
-outages AS
-(
-    SELECT of_site AS site, greatest(opened, {from:Int64}) AS began, if(closed = 0, {to:Int64}, least(closed, {to:Int64})) AS ended
-    FROM
-    (
-        SELECT event_id, any(site) AS of_site, toUnixTimestamp64Milli(max(opened_at)) AS opened, toUnixTimestamp64Milli(max(closed_at)) AS closed
-        FROM {db}.detections
-        WHERE kind = 'communication_lost' AND {received_before}
-            AND received_at >= (SELECT toDateTime64(min(opened_on), 3, 'UTC') FROM {unended_detections_since} WHERE kind = 'communication_lost')
-            AND (site, kind, event_id) IN (SELECT site, kind, event_id FROM {unended_detections_since} WHERE kind = 'communication_lost')
-        GROUP BY event_id
-    )
-    WHERE ended > began
-),
 changes AS
 (
     SELECT {to:Int64} - greatest(toUnixTimestamp64Milli(since), {from:Int64}) AS left_ms, toInt64(code != 4) AS living,
@@ -32,7 +18,7 @@ changes AS
     FROM {closures}
     WINDOW history AS (PARTITION BY site ORDER BY since ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
-lost AS (SELECT count() AS n, uniqExact(site) AS sites_lost, sum(ended - began) AS sum_ms, max(ended - began) AS max_ms FROM outages),
+lost AS (SELECT count() AS n, uniqExact(site) AS sites_lost, sum(ended - began) AS sum_ms, max(ended - began) AS max_ms FROM {outages}),
 lived AS (SELECT sum((living - living_before) * left_ms) AS living_ms FROM changes)
 SELECT n AS outages, sites_lost AS sites, toInt64(sum_ms) AS lost_ms, toInt64(max_ms) AS longest_ms, toInt64(living_ms) AS site_ms,
     if(living_ms = 0, NULL, 1 - sum_ms / living_ms) AS availability

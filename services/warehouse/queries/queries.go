@@ -19,6 +19,7 @@ package queries
 import (
 	"embed"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -115,6 +116,31 @@ type Call[T any] struct {
 	Query Query
 	// Args are the parameters in their text form.
 	Args map[string]string
+	// Sites are the only ones that it is asked of; all when it is nil.
+	Sites []uint64
+}
+
+// SitesTable is what an answer about some sites takes beside the query: a table of
+// their numbers, in the column site.
+const SitesTable = "asked_sites"
+
+// tables are the names of tables in a query.
+var tables = regexp.MustCompile(`\{db\}\.\w+( FINAL)?`)
+
+// Of is the same question about some sites: the same words, over tables that hold
+// nothing else. Each table of the query must say of which site its rows are.
+func (c Call[T]) Of(sites []uint64) Call[T] {
+	c.Sites = append([]uint64{}, sites...)
+	return c
+}
+
+// SQL is the text of the query for a database; one about some sites takes SitesTable.
+func (c Call[T]) SQL(database string) string {
+	text := withParts(c.Query.text)
+	if c.Sites != nil {
+		text = tables.ReplaceAllString(text, "(SELECT * FROM $0 WHERE site IN (SELECT site FROM "+SitesTable+"))")
+	}
+	return strings.ReplaceAll(text, "{db}", database)
 }
 
 func call[T any](name string, args map[string]string) Call[T] {
@@ -123,6 +149,12 @@ func call[T any](name string, args map[string]string) Call[T] {
 		panic("queries: there is no " + name + ".sql")
 	}
 	return Call[T]{Query: q, Args: args}
+}
+
+// atMost bounds how many rows are listed.
+func atMost(limit uint32, args map[string]string) map[string]string {
+	args["limit"] = strconv.FormatUint(uint64(limit), 10)
+	return args
 }
 
 // window is a span of time: from is part of it, to is not.

@@ -78,6 +78,12 @@ var registry = map[string]func(expect.Args) typed{
 	"operator_audit": func(a expect.Args) typed {
 		return wrap(queries.OperatorAudit(cmp.Or(a.Operator, "nobody"), a.From, a.To, uint32(a.Limit)))
 	},
+	"incidents_opened":    func(a expect.Args) typed { return wrap(queries.IncidentsOpened(a.From, a.To, uint32(a.Limit))) },
+	"lost_communications": func(a expect.Args) typed { return wrap(queries.LostCommunications(a.From, a.To, uint32(a.Limit))) },
+	"closures_in_range":   func(a expect.Args) typed { return wrap(queries.ClosuresInRange(a.From, a.To, uint32(a.Limit))) },
+	"sites_of_group":      func(a expect.Args) typed { return wrap(queries.SitesOfGroup(cmp.Or(a.Group, "none"), a.To)) },
+	"site_known":          func(a expect.Args) typed { return wrap(queries.SiteKnown(cmp.Or(a.Site, 1), a.To)) },
+	"sites_near":          func(a expect.Args) typed { return wrap(queries.SitesNear(cmp.Or(a.Site, 1), a.To, uint32(a.Limit))) },
 	"onboarding":          func(a expect.Args) typed { return wrap(queries.Onboarding(a.From, a.To)) },
 	"detection_delay":     func(a expect.Args) typed { return wrap(queries.DetectionDelay(a.From, a.To)) },
 	"sites_not_protected": func(a expect.Args) typed { return wrap(queries.SitesNotProtected(a.To)) },

@@ -137,7 +137,7 @@ func TestAnswersOnASeededWeek(t *testing.T) {
 			most := 0
 			for _, what := range slices.Sorted(maps.Keys(ranges)) {
 				a := ranges[what]
-				a.Limit, a.Site, a.Operator = 5, contested(h), "e.moreau"
+				a.Limit, a.Site, a.Operator, a.Group = 5, contested(h), "e.moreau", "operateur-b"
 				if what == "the whole week" {
 					a.Limit = 1000
 				}
@@ -156,22 +156,34 @@ func contested(h *seed.History) uint64 {
 	return h.Outcomes[slices.IndexFunc(h.Outcomes, func(o seed.Outcome) bool { return o.Reason != "" })].Site
 }
 
-// notAllZero fails when the history leaves a figure untried.
+// notAllZero fails when the history leaves a figure untried, over the whole week and
+// from when some site is closed and another lost.
 func notAllZero(t *testing.T, h *seed.History) {
-	a := expect.Args{From: h.Start, To: h.End, Bucket: 5 * time.Minute, Window: time.Hour, Limit: 1000, Site: contested(h), Operator: "e.moreau"}
+	closed := slices.IndexFunc(h.SiteStates, func(s seed.SiteState) bool { return s.Closure == "detected" })
+	lost := slices.IndexFunc(h.Detections, func(d seed.Detection) bool {
+		return d.Kind == "communication_lost" && d.OpenedAt.After(h.SiteStates[closed].ReceivedAt)
+	})
 	for _, name := range seededNames() {
-		rows, err := expect.Answer(h, name, registry[name](a).args)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v := reflect.ValueOf(rows)
-		for k := range v.Type().Elem().NumField() {
-			tried := false
-			for i := range v.Len() {
-				tried = tried || !v.Index(i).Field(k).IsZero()
+		tried := map[string]bool{}
+		for _, from := range []time.Time{h.Start, h.Detections[lost].OpenedAt.Add(time.Millisecond)} {
+			a := expect.Args{From: from, To: h.End, Bucket: 5 * time.Minute, Window: time.Hour, Limit: 1000, Site: contested(h), Operator: "e.moreau", Group: "operateur-b"}
+			rows, err := expect.Answer(h, name, registry[name](a).args)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if !tried {
-				t.Errorf("%s: %s is zero in every row of the week", name, v.Type().Elem().Field(k).Name)
+			v := reflect.ValueOf(rows)
+			for k := range v.Type().Elem().NumField() {
+				field := v.Type().Elem().Field(k).Name
+				ever := tried[field]
+				for i := range v.Len() {
+					ever = ever || !v.Index(i).Field(k).IsZero()
+				}
+				tried[field] = ever
+			}
+		}
+		for field, ever := range tried {
+			if !ever {
+				t.Errorf("%s: %s is zero in every row of the week", name, field)
 			}
 		}
 	}
@@ -193,7 +205,7 @@ func TestAnswersOnAnyRange(t *testing.T) {
 		}
 		least := max(y.Sub(x)/40, time.Millisecond).Milliseconds()
 		a := expect.Args{
-			From: x, To: y, Site: h.SiteStates[0].Site, Operator: "e.moreau", Limit: rapid.IntRange(1, 9).Draw(r, "limit"),
+			From: x, To: y, Site: h.SiteStates[0].Site, Operator: "e.moreau", Group: "operateur-b", Limit: rapid.IntRange(1, 9).Draw(r, "limit"),
 			Bucket: time.Duration(rapid.Int64Range(least, least*60+60_000).Draw(r, "bucket")) * time.Millisecond,
 			Window: time.Duration(rapid.Int64Range(1, 60*3_600_000).Draw(r, "window")) * time.Millisecond,
 		}
