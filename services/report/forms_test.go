@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
+
 	"github.com/open-vigie/vigie/services/warehouse/engine"
 	"github.com/open-vigie/vigie/services/warehouse/enginetest"
 )
@@ -21,7 +23,7 @@ import (
 func typed(t *testing.T, r *SLA) {
 	t.Helper()
 	var file bytes.Buffer
-	if err := r.WriteParquet(&file); err != nil {
+	if err := r.WriteParquet(&file, Tables[0]); err != nil {
 		t.Fatal(err)
 	}
 	engine := enginetest.Shared(t)
@@ -54,24 +56,53 @@ func onPaper(t *testing.T, r *SLA) {
 		if err := r.WritePDF(&again, lang); err != nil || !bytes.Equal(file.Bytes(), again.Bytes()) {
 			t.Errorf("the same report gives another PDF (%v)", err)
 		}
-		path := filepath.Join(t.TempDir(), "report.pdf")
-		if err := os.WriteFile(path, file.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if dir := os.Getenv("REPORTS"); dir != "" {
-			_ = os.WriteFile(filepath.Join(dir, "report-"+lang+".pdf"), file.Bytes(), 0o600)
-		}
-		out, err := exec.CommandContext(context.Background(), "../../.tools/venv/bin/python", "-c",
-			"import sys, pypdf\nfor page in pypdf.PdfReader(sys.argv[1], strict=True).pages: print(page.extract_text())", path).CombinedOutput()
-		if err != nil {
-			t.Fatalf("pypdf: %v; run `make setup`\n%s", err, out)
-		}
+		keep(t, "report-"+lang+".pdf", file.Bytes())
+		out := textOf(t, file.Bytes())
 		for _, word := range words {
-			if !strings.Contains(string(out), word) {
+			if !strings.Contains(out, word) {
 				t.Errorf("the PDF in %q does not say %q:\n%s", lang, word, out)
 			}
 		}
 	}
+}
+
+// keep leaves a file to look at, where REPORTS says.
+func keep(t *testing.T, name string, file []byte) {
+	t.Helper()
+	if dir := os.Getenv("REPORTS"); dir != "" {
+		if err := os.WriteFile(filepath.Join(dir, name), file, 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// textOf is what pypdf reads of a PDF.
+func textOf(t *testing.T, file []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "report.pdf")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(context.Background(), "../../.tools/venv/bin/python", "-c",
+		"import sys, pypdf\nfor page in pypdf.PdfReader(sys.argv[1], strict=True).pages: print(page.extract_text())", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("pypdf: %v; run `make setup`\n%s", err, out)
+	}
+	return string(out)
+}
+
+// readParquet is the names of a file's columns and how many rows it has, as parquet-go
+// reads it without knowing what it holds.
+func readParquet(t *testing.T, file []byte) (columns []string, rows int) {
+	t.Helper()
+	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range f.Root().Columns() {
+		columns = append(columns, c.Name())
+	}
+	return columns, int(f.NumRows())
 }
 
 // post runs a statement with the bytes that it takes.

@@ -30,6 +30,7 @@ func (r *SLA) WritePDF(w io.Writer, lang string) error {
 	p.outcomes()
 	p.heard()
 	p.detections()
+	p.lists()
 	if err := p.Output(w); err != nil {
 		return fmt.Errorf("write the report as PDF: %w", err)
 	}
@@ -79,19 +80,11 @@ func (p *paper) dim(size float64) {
 	p.SetTextColor(91, 101, 112)
 }
 
-func (v view) title() string {
-	s := v.say("Service report")
-	if v.Group != "" {
-		s += ": " + v.Group
-	}
-	return s
-}
-
 func (p *paper) head() {
 	p.font("B", 17)
 	p.MultiCell(pdfWide, 8, p.title(), "", "L", false)
 	p.dim(10)
-	p.MultiCell(pdfWide, pdfLine, fmt.Sprintf("%s – %s (%s)", p.Local(p.From).Format("2006-01-02"), p.Local(p.Last()).Format("2006-01-02"), p.TimeZone), "", "L", false)
+	p.MultiCell(pdfWide, pdfLine, p.text(p.period()), "", "L", false)
 	if p.Provisional {
 		p.font("B", 10)
 		p.SetTextColor(179, 38, 30)
@@ -114,6 +107,14 @@ func (p *paper) head() {
 		p.dim(10)
 		p.CellFormat(pdfWide-34, 7, p.text("  "+f[1]), "", 1, "L", false, 0, "")
 	}
+}
+
+func (p *paper) period() string {
+	s := fmt.Sprintf("%s – %s (%s)", p.Local(p.From).Format("2006-01-02"), p.Local(p.Last()).Format("2006-01-02"), p.TimeZone)
+	if p.About() != "" {
+		s += " · " + p.About()
+	}
+	return s
 }
 
 // heading begins a section, with room for some of it on the same page.

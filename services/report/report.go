@@ -1,6 +1,7 @@
 // Package report makes what a customer or an auditor is handed: the service of a
-// centre in a period, out of the named queries of the warehouse, as one page that
-// needs nothing but itself, as JSON or as CSV, with a signed digest beside it.
+// centre, or of some of its sites, in a period, out of the named queries of the
+// warehouse, as one page that needs nothing but itself, on paper, as JSON or as tables,
+// with a signed digest beside it.
 package report
 
 import (
@@ -31,8 +32,10 @@ type Options struct {
 	From, To time.Time
 	// Zone is where its days begin.
 	Zone *time.Location
-	// Group of sites; "" for the whole centre.
+	// Group of sites, or Sites by their numbers, at most Few; the whole centre without
+	// either.
 	Group string
+	Sites []uint64
 	// Program is the version told in the report.
 	Program string
 }
@@ -45,18 +48,28 @@ type SLA struct {
 	To       time.Time `json:"to"`
 	TimeZone string    `json:"time_zone"`
 	Group    string    `json:"group,omitempty"`
+	// SiteCount is how many sites it is about, absent for the whole centre; Sites says
+	// which ones when they are few.
+	SiteCount uint64 `json:"site_count,omitempty"`
+	Sites     []Site `json:"sites,omitempty"`
 	// DataUntil is how far the warehouse had come; before To it makes the report
 	// provisional.
 	DataUntil   time.Time `json:"data_until"`
 	Provisional bool      `json:"provisional"`
 
-	Answers []Answer `json:"answers"`
-	// The rest is of the whole centre, and left out of a group's report.
+	Answers    []Answer       `json:"answers"`
 	Outcomes   []Outcome      `json:"outcomes,omitempty"`
 	Heard      *Communication `json:"communication,omitempty"`
 	Closed     *Closed        `json:"closed_around_the_clock,omitempty"`
 	Days       []Day          `json:"days,omitempty"`
 	Detections []Detected     `json:"detections,omitempty"`
+
+	// What happened, the oldest first, where few sites are reported on. Cut names the
+	// lists that hold the first Few of more.
+	Incidents []Incident `json:"incidents,omitempty"`
+	Losses    []Span     `json:"lost_communications,omitempty"`
+	Closures  []Span     `json:"closures,omitempty"`
+	Cut       []string   `json:"lists_cut,omitempty"`
 }
 
 // Answer is how incidents of a class were answered. An incident counts in the
@@ -73,7 +86,7 @@ type Answer struct {
 	MissesAllowed uint64 `json:"misses_allowed"`
 	// Met says whether both shares were reached.
 	Met bool `json:"met"`
-	// Of those answered; absent in a group's report.
+	// Of those answered.
 	P50MS  *int64 `json:"p50_ms,omitempty"`
 	P95MS  *int64 `json:"p95_ms,omitempty"`
 	P985MS *int64 `json:"p98_5_ms,omitempty"`
@@ -82,9 +95,9 @@ type Answer struct {
 
 // Outcome is how many incidents of a class, closed in the period, had an outcome.
 type Outcome struct {
-	Class     string `json:"class"`
-	Outcome   string `json:"outcome"`
-	Incidents uint64 `json:"incidents"`
+	Class     string `json:"class" parquet:"class"`
+	Outcome   string `json:"outcome" parquet:"outcome"`
+	Incidents uint64 `json:"incidents" parquet:"incidents"`
 }
 
 // Communication is what part of the time sites could be heard; see the query
@@ -111,29 +124,47 @@ type Closed struct {
 
 // Day is how many alarms were accepted on a day of the period's zone.
 type Day struct {
-	Date   string `json:"date"`
-	Alarms uint64 `json:"alarms"`
+	Date   string `json:"date" parquet:"date"`
+	Alarms uint64 `json:"alarms" parquet:"alarms"`
 }
 
 // Detected is how often something was detected.
 type Detected struct {
-	Kind   string `json:"kind"`
-	Opened uint64 `json:"opened"`
+	Kind   string `json:"kind" parquet:"kind"`
+	Opened uint64 `json:"opened" parquet:"opened"`
 }
 
 // freshness is how far before the end of a period its newest beat may stand.
 const freshness = 2 * time.Minute
 
-// ErrNoGroup says that no site of the warehouse belongs to the group asked for.
-var ErrNoGroup = errors.New("no incident of the period belongs to a site of this group")
+// maker is a report in the making.
+type maker struct {
+	r  *SLA
+	db *warehouse.DB
+	o  Options
+	// asked are the sites that it is about; nil for the whole centre.
+	asked []uint64
+}
+
+// about asks the warehouse of the report's sites.
+func about[T any](ctx context.Context, m *maker, call queries.Call[T]) ([]T, error) {
+	if m.asked != nil {
+		call = call.Of(m.asked)
+	}
+	return warehouse.Select(ctx, m.db, call)
+}
 
 // Make asks the warehouse. The error is of the warehouse, of a period that cannot
-// be, or ErrNoGroup.
+// be, or ErrNoGroup, ErrNoSite, ErrWhose.
 func Make(ctx context.Context, db *warehouse.DB, o Options) (*SLA, error) {
 	if !o.From.Before(o.To) {
 		return nil, fmt.Errorf("the period ends at %s, before it begins at %s", o.To.Format(time.DateOnly), o.From.Format(time.DateOnly))
 	}
 	r := &SLA{Format: Format, Program: o.Program, From: o.From.UTC(), To: o.To.UTC(), TimeZone: o.Zone.String(), Group: o.Group}
+	m := &maker{r: r, db: db, o: o}
+	if err := m.whose(ctx); err != nil {
+		return nil, err
+	}
 	fresh, err := warehouse.Select(ctx, db, queries.DataFreshness(o.To))
 	if err != nil {
 		return nil, err
@@ -142,29 +173,7 @@ func Make(ctx context.Context, db *warehouse.DB, o Options) (*SLA, error) {
 		r.DataUntil = fresh[0].NewestBeat.UTC()
 	}
 	r.Provisional = r.DataUntil.Before(o.To.Add(-freshness))
-	if o.Group != "" {
-		return r, r.answersOfGroup(ctx, db, o)
-	}
-	return r, errors.Join(r.answers(ctx, db, o), r.centre(ctx, db, o), r.days(ctx, db, o))
-}
-
-func (r *SLA) answersOfGroup(ctx context.Context, db *warehouse.DB, o Options) error {
-	rows, err := warehouse.Select(ctx, db, queries.AnswerAttainmentByGroup(o.From, o.To))
-	if err != nil {
-		return err
-	}
-	var known []string
-	for _, g := range rows {
-		known = append(known, g.Group)
-		if g.Group == o.Group {
-			r.Answers = append(r.Answers, answerOf(g.Class, g.Incidents, g.WithinFirst, g.WithinSecond, g.MissesAllowed))
-		}
-	}
-	if len(r.Answers) == 0 {
-		slices.Sort(known)
-		return fmt.Errorf("group %q: %w; groups that have some: %v", o.Group, ErrNoGroup, slices.Compact(known))
-	}
-	return nil
+	return r, errors.Join(m.answers(ctx), m.service(ctx), m.days(ctx), m.lists(ctx))
 }
 
 func answerOf(class string, n, first, second, allowed uint64) Answer {
@@ -176,9 +185,9 @@ func answerOf(class string, n, first, second, allowed uint64) Answer {
 	return a
 }
 
-func (r *SLA) answers(ctx context.Context, db *warehouse.DB, o Options) error {
-	classes, err1 := warehouse.Select(ctx, db, queries.AnswerAttainment(o.From, o.To))
-	took, err2 := warehouse.Select(ctx, db, queries.AnswerQuantilesByClass(o.From, o.To))
+func (m *maker) answers(ctx context.Context) error {
+	classes, err1 := about(ctx, m, queries.AnswerAttainment(m.o.From, m.o.To))
+	took, err2 := about(ctx, m, queries.AnswerQuantilesByClass(m.o.From, m.o.To))
 	for _, c := range classes {
 		a := answerOf(c.Class, c.Incidents, c.WithinFirst, c.WithinSecond, c.MissesAllowed)
 		for _, q := range took {
@@ -186,15 +195,16 @@ func (r *SLA) answers(ctx context.Context, db *warehouse.DB, o Options) error {
 				a.P50MS, a.P95MS, a.P985MS, a.MaxMS = &q.P50MS, &q.P95MS, &q.P985MS, &q.MaxMS
 			}
 		}
-		r.Answers = append(r.Answers, a)
+		m.r.Answers = append(m.r.Answers, a)
 	}
 	return errors.Join(err1, err2)
 }
 
-func (r *SLA) centre(ctx context.Context, db *warehouse.DB, o Options) error {
-	outcomes, err1 := warehouse.Select(ctx, db, queries.IncidentOutcomes(o.From, o.To))
-	heard, err2 := warehouse.Select(ctx, db, queries.CommunicationAvailability(o.From, o.To))
-	closed, err3 := warehouse.Select(ctx, db, queries.ClosedShare(o.From, o.To))
+func (m *maker) service(ctx context.Context) error {
+	r, o := m.r, m.o
+	outcomes, err1 := about(ctx, m, queries.IncidentOutcomes(o.From, o.To))
+	heard, err2 := about(ctx, m, queries.CommunicationAvailability(o.From, o.To))
+	closed, err3 := about(ctx, m, queries.ClosedShare(o.From, o.To))
 	for _, x := range outcomes {
 		r.Outcomes = append(r.Outcomes, Outcome(x))
 	}
@@ -205,7 +215,7 @@ func (r *SLA) centre(ctx context.Context, db *warehouse.DB, o Options) error {
 		r.Closed = &Closed{x.ClosedSites, x.AllSites, x.AlarmsClosed, x.AlarmsAll, x.ShareOfSites, x.ShareOfAlarms}
 	}
 	// One bucket is the whole period.
-	kinds, err4 := warehouse.Select(ctx, db, queries.DetectionsOverTime(o.From, o.To, 100*365*24*time.Hour))
+	kinds, err4 := about(ctx, m, queries.DetectionsOverTime(o.From, o.To, 100*365*24*time.Hour))
 	for _, k := range kinds {
 		if k.Opened > 0 {
 			r.Detections = append(r.Detections, Detected{k.Kind, k.Opened})
@@ -219,7 +229,8 @@ func (r *SLA) centre(ctx context.Context, db *warehouse.DB, o Options) error {
 
 // days counts by quarters of an hour: at one of them begins each day of any zone,
 // and it has 23 to 25 hours.
-func (r *SLA) days(ctx context.Context, db *warehouse.DB, o Options) error {
+func (m *maker) days(ctx context.Context) error {
+	o := m.o
 	const quarter = 15 * time.Minute
 	counts := map[string]uint64{}
 	for from := o.From; from.Before(o.To); from = from.AddDate(0, 0, 7) {
@@ -227,7 +238,7 @@ func (r *SLA) days(ctx context.Context, db *warehouse.DB, o Options) error {
 		if to.After(o.To) {
 			to = o.To
 		}
-		rows, err := warehouse.Select(ctx, db, queries.AlarmsByClass(from, to, quarter))
+		rows, err := about(ctx, m, queries.AlarmsByClass(from, to, quarter))
 		if err != nil {
 			return err
 		}
@@ -237,7 +248,7 @@ func (r *SLA) days(ctx context.Context, db *warehouse.DB, o Options) error {
 	}
 	for day := o.From.In(o.Zone); day.Before(o.To); day = day.AddDate(0, 0, 1) {
 		date := day.Format(time.DateOnly)
-		r.Days = append(r.Days, Day{date, counts[date]})
+		m.r.Days = append(m.r.Days, Day{date, counts[date]})
 	}
 	return nil
 }

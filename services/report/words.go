@@ -18,7 +18,8 @@ var (
 		"works_or_visit": "Travaux ou passage", "animal_or_weather": "Animal ou météo", "unannounced_test": "Essai non annoncé", "power_cut": "Coupure",
 		"undetermined": "Indéterminée", "on_test": "En essai",
 	}
-	frenchKinds = map[string]string{
+	frenchClosures = map[string]string{"detected": "Détectée", "declared": "Déclarée", "end_to_confirm": "Fin à confirmer"}
+	frenchKinds    = map[string]string{
 		"path_late": "Liaison en retard", "path_lost": "Liaison perdue", "communication_lost": "Site injoignable", "alarm_storm": "Rafale d’alarmes",
 		"closed_around_the_clock": "Fermé en continu", "unknown_account": "Compte inconnu", "answer_late": "Réponse en retard",
 		"answer_missed": "Délai dépassé", "binding_refused": "Compte déjà rattaché",
@@ -48,6 +49,14 @@ const (
 	answersNote = "Answered is claimed and first act. 80 % of a class are to be answered within its first figure, 98.5 % within its second (below 67 incidents none may miss it). Incidents opened in the period count; those on test and those closed by the policy do not."
 	lossNote    = "A loss counts from its detection; outages of our own are not charged to sites."
 )
+
+// notCountedNote is beside the list of incidents.
+const notCountedNote = "Not counted: on test, closed by the policy, or its time still ran at the end. An outcome is of those closed in the period."
+
+// answerPhrases say how an incident was answered.
+var answerPhrases = map[string]string{
+	"within_first": "within the first figure", "within_second": "within the second", "missed": "past the second", "not_counted": "not counted",
+}
 
 // frenchPhrases are the report's own words.
 var frenchPhrases = map[string]string{
@@ -83,6 +92,28 @@ var frenchPhrases = map[string]string{
 	"What was detected":                            "Détections",
 	"Detection":                                    "Détection",
 	"opened":                                       "ouvertes",
+	"site":                                         "site",
+	"sites":                                        "sites",
+	"Sites":                                        "Sites",
+	"Site":                                         "Site",
+	"Incidents":                                    "Incidents",
+	"opened at":                                    "ouvert le",
+	"answer":                                       "réponse",
+	"after":                                        "après",
+	"outcome":                                      "issue",
+	"past the second":                              "au-delà du second",
+	"not counted":                                  "ne compte pas",
+	notCountedNote:                                 "Ne compte pas : en essai, clos par le barème, ou délai encore ouvert à la fin. L’issue est celle des incidents clos dans la période.",
+	"Lost communications":                          "Communications perdues",
+	"Closures around the clock":                    "Fermetures continues",
+	"closure":                                      "fermeture",
+	"from":                                         "du",
+	"to":                                           "au",
+	"in the period":                                "dans la période",
+	"before":                                       "avant le",
+	"lasts":                                        "dure encore",
+	"Cut after":                                    "Coupé après",
+	"lines: there are more.":                       "lignes : il y en a d’autres.",
 }
 
 // phrase is one of the report's own words as people read it; an error for one that

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	_ "embed"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -12,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/parquet-go/parquet-go"
 )
 
 //go:embed page.html
@@ -24,68 +21,6 @@ func (r *SLA) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
-}
-
-// answerRow is a line of the report's table of answers.
-type answerRow struct {
-	From          time.Time `parquet:"from,timestamp"`
-	To            time.Time `parquet:"to,timestamp"`
-	Group         string    `parquet:"group"`
-	Class         string    `parquet:"class"`
-	Incidents     uint64    `parquet:"incidents"`
-	WithinFirst   uint64    `parquet:"within_first"`
-	WithinSecond  uint64    `parquet:"within_second"`
-	ShareFirst    float64   `parquet:"share_first"`
-	ShareSecond   float64   `parquet:"share_second"`
-	Misses        uint64    `parquet:"misses"`
-	MissesAllowed uint64    `parquet:"misses_allowed"`
-	Met           bool      `parquet:"met"`
-	P50MS         *int64    `parquet:"p50_ms,optional"`
-	P95MS         *int64    `parquet:"p95_ms,optional"`
-	P985MS        *int64    `parquet:"p98_5_ms,optional"`
-	MaxMS         *int64    `parquet:"max_ms,optional"`
-}
-
-func (r *SLA) rows() (all []answerRow) {
-	for _, a := range r.Answers {
-		all = append(all, answerRow{
-			r.From, r.To, r.Group, a.Class, a.Incidents, a.WithinFirst, a.WithinSecond, a.ShareFirst, a.ShareSecond,
-			a.Misses, a.MissesAllowed, a.Met, a.P50MS, a.P95MS, a.P985MS, a.MaxMS,
-		})
-	}
-	return all
-}
-
-// WriteParquet writes the answers by class, typed, a row each; times are in ms and UTC,
-// names are those of the CSV.
-func (r *SLA) WriteParquet(w io.Writer) error {
-	if err := parquet.Write(w, r.rows(), parquet.CreatedBy("vigie", r.Program, "")); err != nil {
-		return fmt.Errorf("write the report as Parquet: %w", err)
-	}
-	return nil
-}
-
-// WriteCSV writes the answers by class, a line each, with a head that names units.
-func (r *SLA) WriteCSV(w io.Writer) error {
-	out := csv.NewWriter(w)
-	lines := [][]string{{"from", "to", "group", "class", "incidents", "within_first", "within_second", "share_first", "share_second", "misses", "misses_allowed", "met", "p50_ms", "p95_ms", "p98_5_ms", "max_ms"}}
-	figure := func(ms *int64) string {
-		if ms == nil {
-			return ""
-		}
-		return strconv.FormatInt(*ms, 10)
-	}
-	for _, a := range r.rows() {
-		lines = append(lines, []string{
-			a.From.Format(time.RFC3339), a.To.Format(time.RFC3339), a.Group, a.Class, fmt.Sprint(a.Incidents), fmt.Sprint(a.WithinFirst), fmt.Sprint(a.WithinSecond),
-			strconv.FormatFloat(a.ShareFirst, 'f', 4, 64), strconv.FormatFloat(a.ShareSecond, 'f', 4, 64), fmt.Sprint(a.Misses), fmt.Sprint(a.MissesAllowed), strconv.FormatBool(a.Met),
-			figure(a.P50MS), figure(a.P95MS), figure(a.P985MS), figure(a.MaxMS),
-		})
-	}
-	if err := out.WriteAll(lines); err != nil {
-		return fmt.Errorf("write the report as CSV: %w", err)
-	}
-	return nil
 }
 
 // WriteHTML writes the report as one page that needs nothing but itself, in French
@@ -122,6 +57,10 @@ func (v view) functions() template.FuncMap {
 		"count":   v.count,
 		"wait":    v.wait,
 		"long":    func(ms int64) string { return v.wait(&ms) },
+		"answer":  v.answer,
+		"closure": func(name string) string { return shown(name, v.Lang, frenchClosures) },
+		"site":    v.site,
+		"time":    v.minute,
 	}
 }
 
@@ -166,6 +105,85 @@ func (v view) wait(ms *int64) string {
 		return v.decimal(float64(*ms)/60_000, 1) + " min"
 	}
 	return v.decimal(float64(*ms)/3_600_000, 1) + " h"
+}
+
+// title says whose service the report tells.
+func (v view) title() string {
+	s := v.say("Service report")
+	switch {
+	case v.Group != "":
+		s += ": " + v.Group
+	case len(v.Sites) == 1:
+		s += ": " + v.Sites[0].String()
+	case v.SiteCount > 0:
+		s += ": " + v.sites()
+	}
+	return s
+}
+
+// Title is the title for the page.
+func (v view) Title() string { return v.title() }
+
+// sites is how many there are, in words.
+func (v view) sites() string {
+	if v.SiteCount == 1 {
+		return "1 " + v.say("site")
+	}
+	return v.count(v.SiteCount) + " " + v.say("sites")
+}
+
+// About is whose sites they are, of a group; "" where the title says it.
+func (v view) About() string {
+	if v.Group == "" {
+		return ""
+	}
+	return v.sites()
+}
+
+// site is what a site is called beside its number.
+func (v view) site(number uint64) string {
+	for _, s := range v.Sites {
+		if s.Number == number {
+			return s.String()
+		}
+	}
+	return strconv.FormatUint(number, 10)
+}
+
+// answer is how an incident was answered.
+func (v view) answer(name string) string { return v.say(answerPhrases[name]) }
+
+// minute is a time of the period's zone.
+func (v view) minute(t time.Time) string { return v.Local(t).Format("2006-01-02 15:04") }
+
+// Began is when a span began, or that it did before the period.
+func (v view) Began(s Span) string {
+	if s.BeganBefore {
+		return v.say("before") + " " + v.minute(v.From)
+	}
+	return v.minute(s.From)
+}
+
+// Ended is when a span ended, or that it lasts.
+func (v view) Ended(s Span) string {
+	if s.Lasts {
+		return v.say("lasts")
+	}
+	return v.minute(s.To)
+}
+
+// Lasted is how long a span was, within the period.
+func (v view) Lasted(s Span) string {
+	ms := s.To.Sub(s.From).Milliseconds()
+	return v.wait(&ms)
+}
+
+// CutNote says that a list holds the first of more; "" of a whole one.
+func (v view) CutNote(list string) string {
+	if !slices.Contains(v.Cut, list) {
+		return ""
+	}
+	return fmt.Sprintf("%s %d %s", v.say("Cut after"), Few, v.say("lines: there are more."))
 }
 
 // Last is the last day of the period.

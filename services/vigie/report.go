@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // a report begins at midnight of its zone, on machines without zones too
@@ -22,6 +24,8 @@ import (
 type slaQuestion struct {
 	month, from, to, zone string
 	group, format, lang   string
+	table                 string
+	sites                 []string
 	out                   string
 }
 
@@ -38,17 +42,26 @@ func reportSLACommand() *cobra.Command {
 		Short: "The service of a period: answer times, outcomes, availability, alarms, detections",
 		Long: `Writes the service of a centre in a month or any other period, out of the
 warehouse: answer times against their figures, what incidents turned out to be, how
-long sites could not be heard, sites closed around the clock, detections. --group is
-one customer's or installer's sites, for which the answer times are told.
+long sites could not be heard, sites closed around the clock, alarms of each day,
+detections. --group is about one chain's, installer's or region's sites, those that
+belong to it at the end of the period; --site about the sites of these numbers, one
+customer's. Of up to 200 sites it names each and lists, 200 lines each, the incidents
+with their answer and outcome, the lost communications and the closures.
 
 With --out a digest is signed with the key of --data and written beside the report,
 as FILE.sig: vigie verify report proves that nobody changed it. A period that the
 warehouse has not come to the end of gives a report marked provisional.`,
 		Example: `  vigie report sla --month 2026-10 --out october.html
   vigie report sla --month 2026-10 --group chain-07 --lang fr --out chain-07.html
+  vigie report sla --month 2026-10 --site 200123,200124 --out customer.pdf
   vigie report sla --from 2026-11-16 --to 2026-11-23 --format csv
   vigie verify report october.html`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, flag := range []string{"group", "site"} {
+				if text := cmd.Flag(flag).Value.String(); cmd.Flag(flag).Changed && (text == "" || text == "[]") {
+					return usageError{fmt.Errorf("--%s names nobody: without it the report is of the whole centre", flag)}
+				}
+			}
 			s, err := load(cmd)
 			if err != nil {
 				return err
@@ -62,7 +75,9 @@ warehouse has not come to the end of gives a report marked provisional.`,
 	f.StringVar(&q.to, "to", "", "day after the last")
 	f.StringVar(&q.zone, "time-zone", "Europe/Paris", "where the period's days begin")
 	f.StringVar(&q.group, "group", "", "sites of this group only (default: the whole centre)")
+	f.StringSliceVar(&q.sites, "site", nil, "sites of these numbers only, a list or repeated, at most 200")
 	f.StringVar(&q.format, "format", "", "html, pdf, json, csv or parquet (default: by the name of --out, else html)")
+	f.StringVar(&q.table, "table", report.Tables[0], "what csv and parquet hold: "+strings.Join(report.Tables, ", "))
 	f.StringVar(&q.lang, "lang", "en", "en or fr, of html and pdf")
 	f.StringVar(&q.out, "out", "", "file to write (default: standard output, unsigned)")
 	clusterFlags(cmd)
@@ -82,6 +97,9 @@ func (q *slaQuestion) options() (o report.Options, err error) {
 		return at, nil
 	}
 	o.Group, o.Program = q.group, version
+	if o.Sites, err = q.siteNumbers(); err != nil {
+		return o, err
+	}
 	if q.month != "" {
 		if q.from != "" || q.to != "" {
 			return o, errors.New("--month and --from, --to exclude each other")
@@ -108,6 +126,24 @@ func (q *slaQuestion) options() (o report.Options, err error) {
 	return o, nil
 }
 
+// siteNumbers reads --site; who names a group names no sites.
+func (q *slaQuestion) siteNumbers() (numbers []uint64, err error) {
+	if q.group != "" && len(q.sites) > 0 {
+		return nil, errors.New("--group and --site exclude each other")
+	}
+	if len(q.sites) > report.Few {
+		return nil, fmt.Errorf("--site: at most %d, %d are named; a group has no bound", report.Few, len(q.sites))
+	}
+	for _, text := range q.sites {
+		number, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(text), "S-"), 10, 63)
+		if err != nil {
+			return nil, fmt.Errorf("--site %q: the number of a site like 200123 is expected", text)
+		}
+		numbers = append(numbers, number)
+	}
+	return numbers, nil
+}
+
 // writer is how the report is written.
 func (q *slaQuestion) writer() (func(*report.SLA, *bytes.Buffer) error, error) {
 	format := q.format
@@ -125,17 +161,20 @@ func (q *slaQuestion) writer() (func(*report.SLA, *bytes.Buffer) error, error) {
 	if q.lang != "en" && q.lang != "fr" {
 		return nil, fmt.Errorf("--lang %q: en or fr is expected", q.lang)
 	}
+	if !slices.Contains(report.Tables, q.table) {
+		return nil, fmt.Errorf("--table %q: %s is expected", q.table, strings.Join(report.Tables, ", "))
+	}
 	switch format {
 	case "html":
 		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteHTML(b, q.lang) }, nil
 	case "json":
 		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteJSON(b) }, nil
 	case "csv":
-		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteCSV(b) }, nil
+		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteCSV(b, q.table) }, nil
 	case "pdf":
 		return func(r *report.SLA, b *bytes.Buffer) error { return r.WritePDF(b, q.lang) }, nil
 	case "parquet":
-		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteParquet(b) }, nil
+		return func(r *report.SLA, b *bytes.Buffer) error { return r.WriteParquet(b, q.table) }, nil
 	}
 	return nil, fmt.Errorf("--format %q: html, pdf, json, csv or parquet is expected", q.format)
 }
