@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -50,12 +51,12 @@ func (in *installationUnderTest) wantAudit(t *testing.T, site uint64) {
 	in.wantExplained(t, site)
 	in.wantBaseline(t)
 	in.wantProven(t)
-	in.wantReport(t)
+	in.wantReport(t, site)
 }
 
 // wantReport: a report of these days is written, is proven, and is not when a byte of
-// it is another.
-func (in *installationUnderTest) wantReport(t *testing.T) {
+// it is another; one of a site tells its incidents.
+func (in *installationUnderTest) wantReport(t *testing.T, site uint64) {
 	t.Helper()
 	day := func(n int) string { return time.Now().AddDate(0, 0, n).Format(time.DateOnly) }
 	file := filepath.Join(t.TempDir(), "report.html")
@@ -67,6 +68,11 @@ func (in *installationUnderTest) wantReport(t *testing.T) {
 	}
 	if err := os.WriteFile(file, append(page, ' '), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	of := []string{"report", "sla", "--from", day(-1), "--to", day(2), "--format", "csv", "--table", "incidents", "--site"}
+	in.wantTool(t, fmt.Sprintf(",%d,intrusion,", site), append(of, ids.Site(site))...)
+	if out, ok := in.tool(t, append(of, "77")...); ok || !strings.Contains(out, report.ErrNoSite.Error()) || !strings.Contains(out, "site 77: ") {
+		t.Errorf("a site that is none:\n%s", out)
 	}
 	if out, ok := in.tool(t, "verify", "report", file); ok || !strings.Contains(out, report.ErrChanged.Error()) {
 		t.Errorf("a changed report was not found:\n%s", out)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // a report begins at midnight of its zone, on machines without zones too
@@ -75,7 +74,7 @@ warehouse has not come to the end of gives a report marked provisional.`,
 	f.StringVar(&q.to, "to", "", "day after the last")
 	f.StringVar(&q.zone, "time-zone", "Europe/Paris", "where the period's days begin")
 	f.StringVar(&q.group, "group", "", "sites of this group only (default: the whole centre)")
-	f.StringSliceVar(&q.sites, "site", nil, "sites of these numbers only, a list or repeated, at most 200")
+	f.StringSliceVar(&q.sites, "site", nil, fmt.Sprintf("sites of these numbers only, 7 or S-7, a list or repeated, at most %d", report.Few))
 	f.StringVar(&q.format, "format", "", "html, pdf, json, csv or parquet (default: by the name of --out, else html)")
 	f.StringVar(&q.table, "table", report.Tables[0], "what csv and parquet hold: "+strings.Join(report.Tables, ", "))
 	f.StringVar(&q.lang, "lang", "en", "en or fr, of html and pdf")
@@ -135,9 +134,12 @@ func (q *slaQuestion) siteNumbers() (numbers []uint64, err error) {
 		return nil, fmt.Errorf("--site: at most %d, %d are named; a group has no bound", report.Few, len(q.sites))
 	}
 	for _, text := range q.sites {
-		number, err := strconv.ParseUint(strings.TrimPrefix(strings.TrimSpace(text), "S-"), 10, 63)
+		number, err := parseSite(strings.TrimSpace(text))
 		if err != nil {
-			return nil, fmt.Errorf("--site %q: the number of a site like 200123 is expected", text)
+			return nil, fmt.Errorf("--site: %w", err)
+		}
+		if number == 0 {
+			return nil, errors.New("--site 0 is none: there stand the calls and shifts of the centre")
 		}
 		numbers = append(numbers, number)
 	}
