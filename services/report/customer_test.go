@@ -169,6 +169,7 @@ func figuresOfSomeSites(t *testing.T, h *seed.History, db *warehouse.DB) {
 		"three sites, one named twice": {"", []uint64{all[40], all[7], all[40], lost}, true},
 		"undeclared, or left by then":  {"", gone, true},
 		"a small group":                {"installateur-03", installer, true},
+		"as many as can be named":      {"", all[:Few], true},
 		"a group of more than few":     {everywhere, all, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,6 +280,17 @@ func whoIsNotThere(t *testing.T, h *seed.History, db *warehouse.DB) {
 		if got := distance(words[0], words[1]); got != far {
 			t.Errorf("%q are %d letters apart, want %d", words, got, far)
 		}
+	}
+}
+
+// A list of as many as are told is whole; of one more the last is cut, and that is said.
+func TestLongListsAreCut(t *testing.T) {
+	r := &SLA{}
+	if got := firstOf(r, listLosses, make([]int, Few)); len(got) != Few || r.Cut != nil {
+		t.Errorf("%d of %d are told, cut: %v", len(got), Few, r.Cut)
+	}
+	if got := firstOf(r, listClosures, make([]int, Few+1)); len(got) != Few || !slices.Equal(r.Cut, []string{listClosures}) {
+		t.Errorf("%d of %d are told, cut: %v", len(got), Few+1, r.Cut)
 	}
 }
 

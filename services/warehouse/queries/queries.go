@@ -136,10 +136,10 @@ func (c Call[T]) Of(sites []uint64) Call[T] {
 
 // SQL is the text of the query for a database; one about some sites takes SitesTable.
 func (c Call[T]) SQL(database string) string {
-	text := withParts(c.Query.text)
-	if c.Sites != nil {
-		text = tables.ReplaceAllString(text, "(SELECT * FROM $0 WHERE site IN (SELECT site FROM "+SitesTable+"))")
+	if c.Sites == nil {
+		return c.Query.SQL(database)
 	}
+	text := tables.ReplaceAllString(withParts(c.Query.text), "(SELECT * FROM $0 WHERE site IN (SELECT site FROM "+SitesTable+"))")
 	return strings.ReplaceAll(text, "{db}", database)
 }
 
