@@ -283,6 +283,27 @@ func whoIsNotThere(t *testing.T, h *seed.History, db *warehouse.DB) {
 	}
 }
 
+// CSV says figures as machines read them, and nothing for one that is absent.
+func TestCellsOfCSV(t *testing.T) {
+	ms := int64(61_250)
+	r := &SLA{From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Group: "chain-07", Sites: []Site{{7, "Café, Brest"}, {9, ""}},
+		Answers:   []Answer{{Class: "fire", Incidents: 3, WithinFirst: 1, WithinSecond: 2, ShareFirst: 1.0 / 3, ShareSecond: 2.0 / 3, Misses: 1, MaxMS: &ms}},
+		Incidents: []Incident{{Incident: "7-A", Site: 7, Class: "fire", OpenedAt: time.Date(2026, 10, 2, 3, 4, 5, 6e6, time.UTC), Answer: "missed"}},
+		Losses:    []Span{{Site: 9, From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 10, 1, 1, 0, 0, 0, time.UTC), BeganBefore: true}}}
+	for table, text := range map[string]string{
+		"answers": "from,to,group,class,incidents,within_first,within_second,share_first,share_second,misses,misses_allowed,met,p50_ms,p95_ms,p98_5_ms,max_ms,sites\n" +
+			"2026-10-01T00:00:00Z,2026-11-01T00:00:00Z,chain-07,fire,3,1,2,0.3333,0.6667,1,0,false,,,,61250,7 9\n",
+		"sites":       "number,label\n7,\"Café, Brest\"\n9,\n",
+		listIncidents: "incident,site,class,opened_at,answer,answered_after_ms,outcome\n7-A,7,fire,2026-10-02T03:04:05.006Z,missed,,\n",
+		listLosses:    "site,from,to,began_before,lasts,closure\n9,2026-10-01T00:00:00Z,2026-10-01T01:00:00Z,true,false,\n",
+	} {
+		var b bytes.Buffer
+		if err := r.WriteCSV(&b, table); err != nil || b.String() != text {
+			t.Errorf("%s: %v\n%s, want\n%s", table, err, b.String(), text)
+		}
+	}
+}
+
 // A list of as many as are told is whole; of one more the last is cut, and that is said.
 func TestLongListsAreCut(t *testing.T) {
 	r := &SLA{}

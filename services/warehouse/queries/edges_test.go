@@ -184,6 +184,18 @@ func closuresThatChange(t *testing.T, told bool) {
 		{Time: sec(300), Closure: "declared", Sites: 1}, {Time: sec(300), Closure: "detected"}, {Time: sec(300), Closure: "end_to_confirm"}}
 	same(t, over, wantOver)
 	same(t, ask(t, db, queries.ClosedGroups(from, to)), []queries.ClosedGroup{{SiteGroup: "g", ClosedSites: 1, Sites: 3, Alarms: 3}})
+	membersAndClosures(t, db)
+}
+
+func membersAndClosures(t *testing.T, db *warehouse.DB) {
+	t.Helper()
+	// Closed and open again at once is no closure; who is gone is no member, but known.
+	same(t, ask(t, db, queries.ClosuresInRange(from, to, 9)), []queries.SiteClosure{
+		{Site: 3, Closure: "declared", BeganAt: from, EndedAt: sec(240), BeganBefore: true},
+		{Site: 4, Closure: "declared", BeganAt: from, EndedAt: to, BeganBefore: true, Lasts: true},
+		{Site: 1, Closure: "declared", BeganAt: sec(100), EndedAt: sec(300)}})
+	same(t, ask(t, db, queries.SitesOfGroup("g", to)), []queries.KnownSite{{Site: 1}, {Site: 2}, {Site: 4}})
+	same(t, ask(t, db, queries.SiteKnown(3, to)), []queries.KnownSite{{Site: 3}})
 }
 
 func TestUsualNeedsThreeWindowsAndSomeAlarms(t *testing.T) {
