@@ -348,9 +348,13 @@ func customersForms(t *testing.T, h *seed.History, db *warehouse.DB) {
 	if err := r.WriteCSV(&bytes.Buffer{}, "people"); !errors.Is(err, ErrNoTable) {
 		t.Errorf("a table that is none: %v", err)
 	}
-	r.Cut = []string{listLosses}
-	var page bytes.Buffer
-	if err := r.WriteHTML(&page, "en"); err != nil || strings.Count(page.String(), "Cut after 200 lines") != 1 {
+	r.Cut, r.Heard = []string{listLosses}, &Communication{}
+	var page, paper bytes.Buffer
+	if err := r.WritePDF(&paper, "en"); err != nil {
+		t.Fatal(err)
+	}
+	wantWords(t, "PDF", textOf(t, paper.Bytes()), []string{"No communication was lost", "Cut after 200 lines"})
+	if err := r.WriteHTML(&page, "en"); err != nil || strings.Count(page.String(), "Cut after 200 lines") != 1 || !strings.Contains(page.String(), "No communication was lost") {
 		t.Errorf("a list that was cut does not say so (%v)", err)
 	}
 }

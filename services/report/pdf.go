@@ -255,9 +255,13 @@ func (p *paper) heard() {
 		return
 	}
 	p.heading("Communication with the sites")
+	said := p.say("No communication was lost.")
+	if h.Outages > 0 {
+		said = fmt.Sprintf("%s %s %s %s %s %s %s.", p.count(h.Outages), p.say("lost communications at"), p.count(h.Sites),
+			p.say("sites, for"), p.wait(&h.LostMS), p.say("in all, the longest for"), p.wait(&h.LongestMS))
+	}
 	p.font("", 10)
-	p.MultiCell(pdfWide, pdfLine, p.text(fmt.Sprintf("%s %s %s %s %s %s %s. %s", p.count(h.Outages), p.say("lost communications at"), p.count(h.Sites),
-		p.say("sites, for"), p.wait(&h.LostMS), p.say("in all, the longest for"), p.wait(&h.LongestMS), p.say(lossNote))), "", "L", false)
+	p.MultiCell(pdfWide, pdfLine, p.text(said+" "+p.say(lossNote)), "", "L", false)
 }
 
 func (p *paper) detections() {

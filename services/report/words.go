@@ -104,6 +104,7 @@ var frenchPhrases = map[string]string{
 	"past the second":                              "au-delà du second",
 	"not counted":                                  "ne compte pas",
 	notCountedNote:                                 "Ne compte pas : en essai, clos par le barème, ou délai encore ouvert à la fin. L’issue est celle des incidents clos dans la période.",
+	"No communication was lost.":                   "Aucune communication n’a été perdue.",
 	"Lost communications":                          "Communications perdues",
 	"Closures around the clock":                    "Fermetures continues",
 	"closure":                                      "fermeture",
