@@ -88,8 +88,7 @@ func (p *paper) head() {
 	if p.Provisional {
 		p.font("B", 10)
 		p.SetTextColor(179, 38, 30)
-		p.MultiCell(pdfWide, pdfLine, fmt.Sprintf("%s %s%s", p.say("Provisional: the warehouse had come to"),
-			p.Local(p.DataUntil).Format("2006-01-02 15:04"), p.say(", before the end of the period.")), "", "L", false)
+		p.MultiCell(pdfWide, pdfLine, p.text(p.Until()), "", "L", false)
 	}
 	p.Ln(2)
 	figures := [][2]string{{fmt.Sprintf("%d / %d", p.Met(), len(p.Answers)), p.say("classes whose answer times were reached")}}
@@ -198,6 +197,10 @@ func (p *paper) days() {
 	}
 	const high = 34.0
 	p.heading("Alarms a day")
+	if p.Quiet() {
+		p.MultiCell(pdfWide, pdfLine, p.say("No alarm was accepted in the period."), "", "L", false)
+		return
+	}
 	if _, page := p.GetPageSize(); p.GetY()+high+10 > page-pdfMargin {
 		p.AddPage()
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	Sites []uint64
 	// Program is the version told in the report.
 	Program string
+	// Now is when it is asked: a period that still runs is told up to then. The zero
+	// time tells every period to its end.
+	Now time.Time
 }
 
 // SLA is the service of a period. Durations are milliseconds, shares 0 to 1.
@@ -161,6 +164,11 @@ func Make(ctx context.Context, db *warehouse.DB, o Options) (*SLA, error) {
 		return nil, fmt.Errorf("the period ends at %s, before it begins at %s", o.To.Format(time.DateOnly), o.From.Format(time.DateOnly))
 	}
 	r := &SLA{Format: Format, Program: o.Program, From: o.From.UTC(), To: o.To.UTC(), TimeZone: o.Zone.String(), Group: o.Group}
+	if !o.Now.IsZero() && o.Now.Before(o.To) {
+		if o.To = o.Now; !o.From.Before(o.To) {
+			return nil, fmt.Errorf("the period begins at %s, and that is still to come", o.From.Format(time.DateOnly))
+		}
+	}
 	m := &maker{r: r, db: db, o: o}
 	if err := m.whose(ctx); err != nil {
 		return nil, err
@@ -172,7 +180,7 @@ func Make(ctx context.Context, db *warehouse.DB, o Options) (*SLA, error) {
 	if len(fresh) > 0 {
 		r.DataUntil = fresh[0].NewestBeat.UTC()
 	}
-	r.Provisional = r.DataUntil.Before(o.To.Add(-freshness))
+	r.Provisional = r.DataUntil.Before(r.To.Add(-freshness))
 	return r, errors.Join(m.answers(ctx), m.service(ctx), m.days(ctx), m.lists(ctx))
 }
 

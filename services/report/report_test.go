@@ -163,3 +163,37 @@ func TestEveryNameHasAWord(t *testing.T) {
 		}
 	}
 }
+
+// A period that still runs is told up to now: what lasts counts no hour that is to come.
+func TestAPeriodThatStillRuns(t *testing.T) {
+	h, db := seeded(t)
+	o := Options{From: time.Date(2026, 10, 23, 0, 0, 0, 0, paris), To: weekEnd.AddDate(0, 0, 3), Zone: paris, Now: weekEnd.Add(-5 * time.Hour)}
+	r, err := Make(context.Background(), db, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := expect.Args{From: o.From.UTC(), To: o.Now.UTC()}
+	if heard := expect.CommunicationAvailability(h, a)[0]; r.Heard.LostMS != heard.LostMS || *r.Heard.Availability != *heard.Availability {
+		t.Errorf("lost for %d ms instead of %d, %v of the time heard instead of %v", r.Heard.LostMS, heard.LostMS, *r.Heard.Availability, *heard.Availability)
+	}
+	if until := expect.DataFreshness(h, a)[0].NewestBeat; !r.DataUntil.Equal(until) || !r.Provisional || !r.To.Equal(o.To) || len(r.Days) != 6 {
+		t.Errorf("data until %s instead of %s, provisional %v, to %s, %d days", r.DataUntil, until, r.Provisional, r.To, len(r.Days))
+	}
+	o.Now = o.From.Add(-time.Hour)
+	if _, err := Make(context.Background(), db, o); err == nil || !strings.Contains(err.Error(), "still to come") {
+		t.Errorf("a period of the future: %v", err)
+	}
+	r.DataUntil, r.Days = time.Time{}, r.Days[:1]
+	r.Days[0].Alarms = 0
+	for lang, words := range map[string][]string{"en": {"nothing of the period&#39;s last day", "No alarm was accepted"}, "fr": {"rien n’est encore arrivé", "Aucune alarme"}} {
+		var b bytes.Buffer
+		if err := r.WriteHTML(&b, lang); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range words {
+			if !strings.Contains(b.String(), w) {
+				t.Errorf("%s: %q is not said", lang, w)
+			}
+		}
+	}
+}

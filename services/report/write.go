@@ -231,6 +231,19 @@ func (v view) Turned() (all []turned) {
 	return all
 }
 
+// Until says how far a provisional report goes.
+func (v view) Until() string {
+	if v.DataUntil.IsZero() {
+		return v.say("Provisional: nothing of the period's last day has come yet.")
+	}
+	return v.say("Provisional: the warehouse had come to") + " " + v.Local(v.DataUntil).Format("2006-01-02 15:04") + v.say(", before the end of the period.")
+}
+
+// Quiet: no day has an alarm.
+func (v view) Quiet() bool {
+	return !slices.ContainsFunc(v.Days, func(d Day) bool { return d.Alarms > 0 })
+}
+
 // Chart is the alarms of each day as bars.
 func (v view) Chart() template.HTML {
 	const width, height, room = 720, 160, 18
@@ -249,7 +262,7 @@ func (v view) Chart() template.HTML {
 			fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x+step/2, float64(height)-h-4, v.count(d.Alarms))
 		}
 		if len(v.Days) <= 10 || i%5 == 0 {
-			fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`, x+step/2, height+room-4, d.Date[len("2006-"):])
+			fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`, max(x+step/2, room), height+room-4, d.Date[len("2006-"):])
 		}
 	}
 	b.WriteString(`</svg>`)

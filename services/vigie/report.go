@@ -95,7 +95,8 @@ func (q *slaQuestion) options() (o report.Options, err error) {
 		}
 		return at, nil
 	}
-	o.Group, o.Program = q.group, version
+	o.Now = time.Now()
+	o.Group, o.Program, o.Now = q.group, version, time.Now()
 	if o.Sites, err = q.siteNumbers(); err != nil {
 		return o, err
 	}
