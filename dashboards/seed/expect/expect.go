@@ -26,14 +26,20 @@ type Args struct {
 	Limit    int
 	Site     uint64
 	Operator string
+	// Zone is time_zone.
+	Zone string
 }
 
 // parse reads parameters in their text form.
 func parse(args map[string]string) (Args, error) {
 	var a Args
 	for name, text := range args {
-		if name == "operator" {
+		switch name {
+		case "operator":
 			a.Operator = text
+			continue
+		case "time_zone":
+			a.Zone = text
 			continue
 		}
 		v, err := strconv.ParseInt(text, 10, 64)
@@ -107,6 +113,9 @@ func Answer(h *seed.History, name string, args map[string]string) (any, error) {
 		return PathAvailability(h, a), nil
 	}
 	if rows, ok := people(h, name, a); ok {
+		return rows, nil
+	}
+	if rows, ok := rankings(h, name, a); ok {
 		return rows, nil
 	}
 	return closures(h, name, a)
