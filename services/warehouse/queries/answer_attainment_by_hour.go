@@ -25,7 +25,7 @@ type HourAttainment struct {
 const usualZone = "Europe/Paris"
 
 // AnswerAttainmentByHour judges the incidents that were opened in a range, by the hours
-// of a time zone; "" is Europe/Paris. ClickHouse refuses a zone that it does not know.
+// of a time zone of the tz database; "" is Europe/Paris.
 func AnswerAttainmentByHour(from, to time.Time, zone string) Call[HourAttainment] {
 	args := window(from, to)
 	args["time_zone"] = cmp.Or(zone, usualZone)

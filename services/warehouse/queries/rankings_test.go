@@ -2,7 +2,6 @@ package queries_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +66,7 @@ func TestWhereAlarmsComeFrom(t *testing.T) {
 // Storms that began before the range, last past it, end in its very first millisecond,
 // or are of a group.
 func TestStormsWithAPartInTheRange(t *testing.T) {
-	h := &seed.History{End: to, SiteStates: []seed.SiteState{{Site: 1, ReceivedAt: from.AddDate(0, -2, 0), Label: "one", Closure: "none"}}}
+	h := &seed.History{End: to, SiteStates: []seed.SiteState{{Site: 1, ReceivedAt: from.AddDate(0, -2, 0), Label: "one", Closure: "none"}, {Site: 1, ReceivedAt: to, Label: "later", Closure: "none"}}}
 	storm := func(d seed.Detection, opened, closed time.Time, more uint64) {
 		d.ID, d.OpenedAt, d.ReceivedAt, d.ClosedAt, d.Status, d.Offset = uuid.New(), opened, opened, seed.Never, "opened", uint64(len(h.Detections))
 		h.Detections = append(h.Detections, d)
@@ -92,7 +91,7 @@ func TestStormsWithAPartInTheRange(t *testing.T) {
 		answers(t, t, db, h, "alarm_storms", a)
 	}
 	all := ask(t, db, queries.AlarmStorms(from, to, 100))
-	if len(all) != 5 || all[0].Alarms != 96 || all[1].DurationMS != 580_000 || !all[1].ClosedAt.Equal(seed.Never) || all[3].Group != "north" || all[3].Alarms != 33 {
+	if len(all) != 5 || all[0].Alarms != 96 || all[1].DurationMS != 580_000 || all[1].Label != "one" || !all[1].ClosedAt.Equal(seed.Never) || all[3].Group != "north" || all[3].Alarms != 33 {
 		t.Errorf("storms: %+v", all)
 	}
 }
@@ -144,10 +143,6 @@ func TestWhoAnsweredAndAtWhatHour(t *testing.T) {
 	if len(hours) != 2 || hours[2] != 4 || hours[3] != 2 {
 		t.Errorf("incidents by hour on a Paris clock that goes back: %v", hours)
 	}
-	_, err := queries.Run(context.Background(), db.Conn(), db.Database(), "answer_attainment_by_hour", queries.AnswerAttainmentByHour(from, to, "Europe/Atlantis").Args)
-	if err == nil || !strings.Contains(err.Error(), "Europe/Atlantis") {
-		t.Errorf("a time zone that there is not: %v", err)
-	}
 }
 
 // Heartbeats at the ends of hours and days, hours without one within a day and over
@@ -175,6 +170,11 @@ func TestHowRegularlyPathsWereHeard(t *testing.T) {
 	}
 	h.SiteStates = append(h.SiteStates, seed.SiteState{Site: 4, ReceivedAt: midnight.Add(13 * hour), Deleted: true})
 	db := loaded(t, h)
+	// The same again, as a repair may write it: no hour is heard twice.
+	again := seed.History{End: to.Add(1), Heartbeats: h.Heartbeats}
+	if err := again.Load(context.Background(), db); err != nil {
+		t.Fatal(err)
+	}
 	for _, r := range [][2]time.Duration{{0, 72 * hour}, {0, hour}, {0, hour - ms}, {-4 * hour, 24 * hour}, {ms, 30 * hour}, {hour, 23*hour + 59*time.Minute}, {5 * hour, 5 * hour}, {23 * hour, 25 * hour}, {30 * time.Minute, 31 * time.Minute}, {70 * hour, 300 * hour}, {6 * hour, 14 * hour}} {
 		answers(t, t, db, h, "heartbeat_regularity", expect.Args{From: midnight.Add(r[0]), To: midnight.Add(r[1])})
 	}
