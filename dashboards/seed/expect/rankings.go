@@ -2,6 +2,7 @@ package expect
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,9 +37,16 @@ func alarmsOf(h *seed.History, a Args) []seed.Event {
 	return slices.DeleteFunc(acceptedAlarms(h), func(e seed.Event) bool { return !a.inside(e.ReceivedAt) })
 }
 
+// livingAt are the states of the sites that are not gone.
+func livingAt(h *seed.History, to time.Time) map[uint64]seed.SiteState {
+	states := statesAt(h, to)
+	maps.DeleteFunc(states, func(_ uint64, s seed.SiteState) bool { return s.Deleted })
+	return states
+}
+
 // TopSites counts alarms and incidents of each site.
 func TopSites(h *seed.History, a Args) []queries.TopSite {
-	states := statesAt(h, a.To)
+	states := livingAt(h, a.To)
 	rows := map[uint64]*queries.TopSite{}
 	for _, e := range alarmsOf(h, a) {
 		if rows[e.Site] == nil {
@@ -68,7 +76,7 @@ func TopZones(h *seed.History, a Args) []queries.TopZone {
 		site       uint64
 		area, zone string
 	}
-	states := statesAt(h, a.To)
+	states := livingAt(h, a.To)
 	rows := map[zone]*queries.TopZone{}
 	for _, e := range alarmsOf(h, a) {
 		k := zone{e.Site, e.Area, e.Zone}
@@ -88,7 +96,7 @@ func TopZones(h *seed.History, a Args) []queries.TopZone {
 
 // AlarmStorms takes what was known of each storm at the end.
 func AlarmStorms(h *seed.History, a Args) []queries.AlarmStorm {
-	states := statesAt(h, a.To)
+	states := livingAt(h, a.To)
 	rows := map[[16]byte]*queries.AlarmStorm{}
 	for _, d := range h.Detections {
 		if d.Kind != "alarm_storm" && d.Kind != "group_alarm_storm" || !d.ReceivedAt.Before(a.To) {
@@ -120,14 +128,10 @@ func AlarmStorms(h *seed.History, a Args) []queries.AlarmStorm {
 // AlarmsByGroup counts the alarms of each group's sites.
 func AlarmsByGroup(h *seed.History, a Args) []queries.GroupAlarms {
 	type key struct{ group, class string }
-	states := statesAt(h, a.To)
+	states := livingAt(h, a.To)
 	rows, sites := map[key]*queries.GroupAlarms{}, map[key]map[uint64]bool{}
 	for _, e := range alarmsOf(h, a) {
-		s := states[e.Site]
-		for _, group := range s.Groups {
-			if s.Deleted {
-				continue
-			}
+		for _, group := range states[e.Site].Groups {
 			k := key{group, classOf(e)}
 			if rows[k] == nil {
 				rows[k], sites[k] = &queries.GroupAlarms{Group: group, Class: k.class}, map[uint64]bool{}

@@ -12,7 +12,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (site, path, day)
 TTL day + INTERVAL 400 DAY
-SETTINGS ttl_only_drop_parts = 1,
+SETTINGS ttl_only_drop_parts = 1, min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1,
     non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {db}.heartbeats_to_days TO {db}.heartbeats_by_day AS

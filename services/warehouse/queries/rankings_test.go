@@ -26,7 +26,7 @@ func TestWhereAlarmsComeFrom(t *testing.T) {
 	}
 	tamper := alarm(2, 30, "1", "3")
 	tamper.Kind, tamper.Class = "tamper", ""
-	gone := seed.SiteState{Site: 3, ReceivedAt: sec(300), Deleted: true}
+	gone := seed.SiteState{Site: 3, ReceivedAt: sec(300), Deleted: true, Label: "left", Groups: []string{"north"}}
 	h := &seed.History{End: to,
 		Events: []seed.Event{
 			alarm(1, 10, "1", "3"), alarm(1, 10, "1", "3"), alarm(1, 10, "2", "3"), alarm(1, 0, "1", ""), alarm(1, 600, "1", "3"), alarm(1, -1, "1", "3"),
@@ -117,10 +117,11 @@ func TestWhoAnsweredAndAtWhatHour(t *testing.T) {
 		}
 	}
 	incident("a", back, "ann", "bob", "bob")
-	incident("b", back.Add(time.Millisecond), "", "bob", "ann")
+	incident("b", back.Add(time.Millisecond), "", "bob", "bob")
 	incident("c", back.Add(time.Hour), "ann", "ann")
 	incident("d", back.Add(time.Hour+time.Millisecond))
 	incident("e", back.Add(2*time.Hour), "cy")
+	incident("g", back.Add(2*time.Hour), "", "", "gil") // in the last millisecond of its figure
 	closed := seed.Incident{ID: "f", Class: "fire", Status: "closed", OpenedAt: back, ReceivedAt: back.Add(time.Second), ClosedAt: back.Add(time.Second), ClosedBy: "dee", AtRiskAt: back.Add(time.Minute), MissedAt: back.Add(time.Minute)}
 	h.Incidents = append(h.Incidents, closed)
 	db := loaded(t, h)
@@ -133,14 +134,14 @@ func TestWhoAnsweredAndAtWhatHour(t *testing.T) {
 	for _, r := range ask(t, db, queries.AnswerAttainmentByOperator(a.From, a.To)) {
 		who[r.Operator] = r
 	}
-	if len(who) != 5 || who["ann"].Incidents != 2 || who["bob"].Incidents != 1 || who[""].Misses != 1 || who["cy"].Misses != 1 || who["dee"].WithinFirst != 1 {
+	if len(who) != 6 || who["ann"].Incidents != 2 || who["bob"].Incidents != 1 || who[""].Misses != 1 || who["cy"].Misses != 1 || who["dee"].WithinFirst != 1 || who["gil"].WithinSecond != 1 {
 		t.Errorf("who answered: %+v", who)
 	}
 	hours := map[uint64]uint64{}
 	for _, r := range ask(t, db, queries.AnswerAttainmentByHour(a.From, a.To, "")) {
 		hours[r.Hour] = r.Incidents
 	}
-	if len(hours) != 2 || hours[2] != 4 || hours[3] != 2 {
+	if len(hours) != 2 || hours[2] != 4 || hours[3] != 3 {
 		t.Errorf("incidents by hour on a Paris clock that goes back: %v", hours)
 	}
 }
@@ -168,10 +169,10 @@ func TestHowRegularlyPathsWereHeard(t *testing.T) {
 	for site, groups := range map[uint64][]string{1: {"a", "b"}, 2: {"a"}, 3: nil, 4: {"a"}, 5: {"b"}, 6: {"b", "c"}} {
 		h.SiteStates = append(h.SiteStates, seed.SiteState{Site: site, ReceivedAt: midnight.Add(-hour), Groups: groups, Closure: "none"})
 	}
-	h.SiteStates = append(h.SiteStates, seed.SiteState{Site: 4, ReceivedAt: midnight.Add(13 * hour), Deleted: true})
+	h.SiteStates = append(h.SiteStates, seed.SiteState{Site: 4, ReceivedAt: midnight.Add(13 * hour), Deleted: true, Groups: []string{"a"}})
 	db := loaded(t, h)
 	// The same again, as a repair may write it: no hour is heard twice.
-	again := seed.History{End: to.Add(1), Heartbeats: h.Heartbeats}
+	again := seed.History{End: to.Add(time.Millisecond), Heartbeats: h.Heartbeats}
 	if err := again.Load(context.Background(), db); err != nil {
 		t.Fatal(err)
 	}

@@ -675,7 +675,7 @@ ENGINE = ReplicatedAggregatingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (site, path, day)
 TTL day + INTERVAL 400 DAY
-SETTINGS ttl_only_drop_parts = 1,
+SETTINGS ttl_only_drop_parts = 1, min_age_to_force_merge_seconds = 600, min_age_to_force_merge_on_partition_only = 1,
     replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS vigie.heartbeats_to_days ON CLUSTER `centre-1` TO vigie.heartbeats_by_day AS

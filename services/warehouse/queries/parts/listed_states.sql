@@ -13,4 +13,5 @@
         )
     )
     GROUP BY site
+    HAVING NOT argMax(deleted, kafka_offset)
 )
