@@ -7,12 +7,8 @@
 -- column class - class of the alarms
 -- column alarms count accepted alarms
 -- column sites count sites that they came from
-SELECT site_group, its_class AS class, sum(n) AS alarms, count() AS sites
-FROM
-(
-    SELECT arrayJoin(s.site_groups) AS site_group, a.its_class AS its_class, a.n AS n
-    FROM (SELECT site, site_groups FROM {states_then} WHERE NOT deleted) AS s
-    INNER JOIN (SELECT site, alarm_class AS its_class, count() AS n FROM {accepted_alarms} GROUP BY site, its_class) AS a ON a.site = s.site
-)
-GROUP BY site_group, class
+SELECT site_group, toString(its_class) AS class, sum(n) AS alarms, count() AS sites
+FROM (SELECT site, arrayJoin(site_groups) AS site_group FROM {states_then} WHERE NOT deleted) AS s
+INNER JOIN (SELECT site, toLowCardinality(alarm_class) AS its_class, count() AS n FROM {accepted_alarms} GROUP BY site, its_class) AS a ON a.site = s.site
+GROUP BY site_group, its_class
 ORDER BY site_group, class
