@@ -232,7 +232,7 @@ func TestEmptyAnswersHaveFields(t *testing.T) {
 			}
 			own := map[string]string{}
 			for _, p := range q.Params {
-				if value, ok := map[string]string{"limit": "5", "per_operator": "10", "site": "4711", "operator": "a.martin", "group": "operateur-a"}[p.Name]; ok {
+				if value, ok := map[string]string{"limit": "5", "per_operator": "10", "site": "4711", "operator": "a.martin", "group": "operateur-a", "time_zone": "Europe/Paris"}[p.Name]; ok {
 					own[p.Name] = value
 				}
 			}

@@ -127,7 +127,9 @@ func detectionColumns(rows []Detection) []warehouse.Column {
 		small("path", rows, func(r *Detection) uint8 { return r.Path }),
 		word("zone", rows, func(r *Detection) string { return r.Zone }),
 		text("incident", rows, func(r *Detection) string { return r.Incident }),
-		word("close_reason", rows, func(r *Detection) string { return r.CloseReason }))
+		word("close_reason", rows, func(r *Detection) string { return r.CloseReason }),
+		word("group_name", rows, func(r *Detection) string { return r.GroupName }),
+		number("group_count", rows, func(r *Detection) uint64 { return r.GroupCount }))
 }
 
 func beatColumns(rows []Beat) []warehouse.Column {

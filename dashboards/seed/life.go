@@ -196,6 +196,13 @@ func (c *centre) rush() {
 		}
 	})
 	c.at(c.h.End.Add(-14*time.Minute), func() { c.storm(c.closedSite(), kinds[0].e) })
+	c.at(c.h.End.Add(-13*time.Minute), func() {
+		d := c.find(&site{}, Detection{Kind: "group_alarm_storm", EvidenceCount: 20, GroupName: "region-bretagne", GroupCount: 20})
+		c.in(4*time.Minute, func() {
+			d.row.GroupCount = 31
+			c.end(d, "rate fell")
+		})
+	})
 	c.at(c.h.End.Add(-10*time.Minute), func() { c.fail(c.closedSite(), 1, day) })
 	for _, e := range []Event{{Kind: "alarm_raised", Class: "fire", Code: "FA"}, {Kind: "alarm_raised", Class: "hold_up", Code: "HA"}} {
 		c.at(c.h.End.Add(-c.between(4*time.Second, 25*time.Second)), func() {

@@ -14,7 +14,7 @@ import (
 // KeepForEver takes the expiry off the tables whose rows end after days, so that
 // a history of the past stays in a warehouse. It is for warehouses of tests.
 func KeepForEver(ctx context.Context, db *warehouse.DB) error {
-	for _, table := range []string{"beats", "heartbeats", "heartbeats_by_hour"} {
+	for _, table := range []string{"beats", "heartbeats", "heartbeats_by_hour", "heartbeats_by_day"} {
 		if err := db.Conn().Exec(ctx, "ALTER TABLE "+db.Database()+"."+table+" REMOVE TTL"); err != nil {
 			return fmt.Errorf("take the expiry off %s: %w", table, err)
 		}

@@ -145,6 +145,9 @@ type Detection struct {
 	Zone               string
 	Incident           string
 	CloseReason        string
+	// GroupName and GroupCount are of those of the fleet, which have no site.
+	GroupName  string
+	GroupCount uint64
 }
 
 // Beat is a row of the table beats.

@@ -39,7 +39,7 @@ func TestFillAndTime(t *testing.T) {
 			t.Fatalf("%d events instead of %d", got, n)
 		}
 	}
-	for _, table := range []string{"outcomes", "site_states", "incidents", "detections", "heartbeats", "heartbeats_by_hour", "beats", "rejected", "undecodable", "events_by_minute", "site_months", "incident_days", "detection_days", "alarms", "incident_clocks", "closures"} {
+	for _, table := range []string{"outcomes", "site_states", "incidents", "detections", "heartbeats", "heartbeats_by_hour", "heartbeats_by_day", "beats", "rejected", "undecodable", "events_by_minute", "site_months", "incident_days", "detection_days", "alarms", "incident_clocks", "closures"} {
 		if rows(t, db, table) == 0 {
 			t.Errorf("%s is empty", table)
 		}

@@ -81,7 +81,7 @@ func (t *timer) all(ctx context.Context, w io.Writer, only string, n uint64) err
 func (t *timer) args(q queries.Query, length, bucket time.Duration) map[string]string {
 	known := map[string]any{
 		"from": t.end.Add(-length).UnixMilli(), "to": t.end.UnixMilli(), "bucket_ms": bucket.Milliseconds(), "window_ms": length.Milliseconds() / 24,
-		"limit": 100, "per_operator": 10, "site": 200_777, "operator": "operateur-07", "group": "region-3",
+		"limit": 100, "per_operator": 10, "site": 200_777, "operator": "operateur-07", "group": "region-3", "time_zone": "Europe/Paris",
 	}
 	out := map[string]string{}
 	for _, p := range q.Params {

@@ -104,6 +104,7 @@ func TestRollupThatIsNotTheAggregateIsReckonedAnew(t *testing.T) {
 	for _, x := range []struct{ table, harm string }{
 		{"events_by_minute", "INSERT INTO {db}.events_by_minute SELECT minute, kind, class, 1 FROM {db}.events_by_minute LIMIT 1"},
 		{"heartbeats_by_hour", "DELETE FROM {db}.heartbeats_by_hour WHERE site = (SELECT min(site) FROM {db}.heartbeats_by_hour)"},
+		{"heartbeats_by_day", "DELETE FROM {db}.heartbeats_by_day WHERE site = (SELECT max(site) FROM {db}.heartbeats_by_day)"},
 		{"alarms", "DELETE FROM {db}.alarms WHERE hour = (SELECT min(hour) FROM {db}.alarms)"},
 		{"incident_clocks", "INSERT INTO {db}.incident_clocks (opened_on, site, incident, class, claimed_at) SELECT opened_on, site, incident, class, toDateTime64(4000000000, 3, 'UTC') FROM {db}.incident_clocks LIMIT 1"},
 	} {

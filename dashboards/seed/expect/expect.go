@@ -27,14 +27,23 @@ type Args struct {
 	Site     uint64
 	Operator string
 	Group    string
+	// Zone is time_zone.
+	Zone string
 }
 
 // parse reads parameters in their text form.
 func parse(args map[string]string) (Args, error) {
 	var a Args
 	for name, text := range args {
-		if of := map[string]*string{"operator": &a.Operator, "group": &a.Group}[name]; of != nil {
-			*of = text
+		switch name {
+		case "operator":
+			a.Operator = text
+			continue
+		case "time_zone":
+			a.Zone = text
+			continue
+		case "group":
+			a.Group = text
 			continue
 		}
 		v, err := strconv.ParseInt(text, 10, 64)
@@ -111,6 +120,9 @@ func Answer(h *seed.History, name string, args map[string]string) (any, error) {
 		return rows, nil
 	}
 	if rows, ok := customer(h, name, a); ok {
+		return rows, nil
+	}
+	if rows, ok := rankings(h, name, a); ok {
 		return rows, nil
 	}
 	return closures(h, name, a)

@@ -77,6 +77,11 @@ func IncidentSteps(h *seed.History, a Args) []queries.IncidentStep {
 	})
 }
 
+// isFalse says whether an incident turned out to be about nothing.
+func isFalse(i seed.Incident) bool {
+	return slices.Contains([]string{"user_error", "technical_fault", "works_or_visit", "animal_or_weather", "unannounced_test", "power_cut"}, i.Outcome)
+}
+
 // FalseAlarms counts outcomes.
 func FalseAlarms(h *seed.History, a Args) []queries.FalseAlarmShare {
 	rows := map[string]*queries.FalseAlarmShare{}
@@ -92,10 +97,12 @@ func FalseAlarms(h *seed.History, a Args) []queries.FalseAlarmShare {
 		switch i.Outcome {
 		case "burglary", "attempt", "hold_up", "fire":
 			r.Real++
-		case "user_error", "technical_fault", "works_or_visit", "animal_or_weather", "unannounced_test", "power_cut":
-			r.FalseAlarms++
 		default:
-			r.Undetermined++
+			if isFalse(i) {
+				r.FalseAlarms++
+			} else {
+				r.Undetermined++
+			}
 		}
 	}
 	for _, r := range rows {

@@ -2,6 +2,9 @@ package expect
 
 import (
 	"cmp"
+	"maps"
+	"slices"
+	"time"
 
 	"github.com/open-vigie/vigie/dashboards/seed"
 	"github.com/open-vigie/vigie/services/warehouse/queries"
@@ -35,6 +38,12 @@ func SitesInService(h *seed.History, a Args) []queries.GroupService {
 	return sorted(rows, func(x, y queries.GroupService) int { return cmp.Compare(x.Group, y.Group) })
 }
 
+// groupPath is the paths of one number of a group's sites.
+type groupPath struct {
+	group  string
+	number uint8
+}
+
 // PathAvailability sums what was lost of each path.
 func PathAvailability(h *seed.History, a Args) []queries.GroupPaths {
 	type path struct {
@@ -61,18 +70,14 @@ func PathAvailability(h *seed.History, a Args) []queries.GroupPaths {
 			lost[path{d.Site, d.Path}] += ended.Sub(began).Milliseconds()
 		}
 	}
-	type key struct {
-		group  string
-		number uint8
-	}
-	rows := map[key]*queries.GroupPaths{}
+	rows := map[groupPath]*queries.GroupPaths{}
 	for _, s := range statesAt(h, a.To) {
 		for _, p := range s.Paths {
 			if s.Deleted || p.Status == "never_heard" {
 				continue
 			}
 			for _, group := range s.Groups {
-				k := key{group, p.Number}
+				k := groupPath{group, p.Number}
 				if rows[k] == nil {
 					rows[k] = &queries.GroupPaths{Group: group, Path: uint64(p.Number)}
 				}
@@ -92,4 +97,65 @@ func PathAvailability(h *seed.History, a Args) []queries.GroupPaths {
 	return sorted(rows, func(x, y queries.GroupPaths) int {
 		return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Path, y.Path))
 	})
+}
+
+// HeartbeatRegularity walks through the hours of each path.
+func HeartbeatRegularity(h *seed.History, a Args) []queries.GroupHeartbeats {
+	type path struct {
+		site   uint64
+		number uint8
+	}
+	heard := map[path]map[time.Time]bool{}
+	for _, p := range h.Heartbeats {
+		k, hour := path{p.Site, p.Path}, p.ReceivedAt.Truncate(time.Hour)
+		if hour.Before(a.From) || hour.Add(time.Hour).After(a.To) {
+			continue
+		}
+		if heard[k] == nil {
+			heard[k] = map[time.Time]bool{}
+		}
+		heard[k][hour] = true
+	}
+	states := statesAt(h, a.To)
+	rows, silences := map[groupPath]*queries.GroupHeartbeats{}, map[groupPath][]int64{}
+	for p, hours := range heard {
+		s, known := states[p.site]
+		if !known || s.Deleted {
+			continue
+		}
+		all, longest := walk(hours, a.To)
+		for _, group := range s.Groups {
+			k := groupPath{group, p.number}
+			if rows[k] == nil {
+				rows[k] = &queries.GroupHeartbeats{Group: group, Path: uint64(p.number)}
+			}
+			rows[k].Paths++
+			rows[k].Hours += all
+			rows[k].HoursHeard += uint64(len(hours))
+			silences[k] = append(silences[k], longest.Milliseconds())
+		}
+	}
+	for k, r := range rows {
+		slices.Sort(silences[k])
+		r.ShareHeard = float64(r.HoursHeard) / float64(r.Hours)
+		r.P50SilenceMS, r.P95SilenceMS, r.MaxSilenceMS = quantile(silences[k], 0.5), quantile(silences[k], 0.95), silences[k][len(silences[k])-1]
+	}
+	return sorted(rows, func(x, y queries.GroupHeartbeats) int {
+		return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Path, y.Path))
+	})
+}
+
+// walk goes from the first hour heard to the end, hour by hour: how many there are, and
+// the longest silence among them.
+func walk(heard map[time.Time]bool, end time.Time) (hours uint64, longest time.Duration) {
+	silence := time.Duration(0)
+	for hour := slices.MinFunc(slices.Collect(maps.Keys(heard)), time.Time.Compare); !hour.Add(time.Hour).After(end); hour = hour.Add(time.Hour) {
+		hours++
+		silence += time.Hour
+		if heard[hour] {
+			silence = 0
+		}
+		longest = max(longest, silence)
+	}
+	return hours, longest
 }

@@ -10,7 +10,7 @@
 -- column share_false share false_alarms over real and false_alarms; null without both
 SELECT toString(last_class) AS class, count() AS closed,
     countIf(last_outcome IN ('burglary', 'attempt', 'hold_up', 'fire')) AS real,
-    countIf(last_outcome IN ('user_error', 'technical_fault', 'works_or_visit', 'animal_or_weather', 'unannounced_test', 'power_cut')) AS false_alarms,
+    countIf({is_false_alarm}) AS false_alarms,
     toUInt64(closed - real - false_alarms) AS undetermined,
     if(real + false_alarms = 0, NULL, false_alarms / (real + false_alarms)) AS share_false
 FROM {closed_in_range}

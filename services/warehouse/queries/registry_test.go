@@ -86,7 +86,18 @@ var registry = map[string]func(expect.Args) typed{
 	"sites_near":          func(a expect.Args) typed { return wrap(queries.SitesNear(cmp.Or(a.Site, 1), a.To, uint32(a.Limit))) },
 	"onboarding":          func(a expect.Args) typed { return wrap(queries.Onboarding(a.From, a.To)) },
 	"detection_delay":     func(a expect.Args) typed { return wrap(queries.DetectionDelay(a.From, a.To)) },
-	"sites_not_protected": func(a expect.Args) typed { return wrap(queries.SitesNotProtected(a.To)) },
+	"top_sites":           func(a expect.Args) typed { return wrap(queries.TopSites(a.From, a.To, uint32(a.Limit))) },
+	"top_zones":           func(a expect.Args) typed { return wrap(queries.TopZones(a.From, a.To, uint32(a.Limit))) },
+	"alarm_storms":        func(a expect.Args) typed { return wrap(queries.AlarmStorms(a.From, a.To, uint32(a.Limit))) },
+	"alarms_by_group":     func(a expect.Args) typed { return wrap(queries.AlarmsByGroup(a.From, a.To)) },
+	"answer_attainment_by_operator": func(a expect.Args) typed {
+		return wrap(queries.AnswerAttainmentByOperator(a.From, a.To))
+	},
+	"answer_attainment_by_hour": func(a expect.Args) typed {
+		return wrap(queries.AnswerAttainmentByHour(a.From, a.To, a.Zone))
+	},
+	"heartbeat_regularity": func(a expect.Args) typed { return wrap(queries.HeartbeatRegularity(a.From, a.To)) },
+	"sites_not_protected":  func(a expect.Args) typed { return wrap(queries.SitesNotProtected(a.To)) },
 }
 
 var anyArgs = expect.Args{From: from, To: to, Bucket: time.Minute, Window: time.Hour, Limit: 10}

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
+	_ "time/tzdata" // zones are checked on machines that have no database of their own
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -147,7 +149,7 @@ func (p Param) parse(text string) (int64, error) {
 		if text == "" || len(text) > longest {
 			return 0, fmt.Errorf("a text of 1 to %d bytes is expected", longest)
 		}
-		return 0, nil
+		return 0, p.zone(text)
 	}
 	least, most := int64(1), int64(latest)
 	switch {
@@ -163,6 +165,18 @@ func (p Param) parse(text string) (int64, error) {
 		return 0, fmt.Errorf("a whole number from %d to %d is expected", least, most)
 	}
 	return v, nil
+}
+
+// zone says whether a text is the name of a time zone, where one is asked for; the
+// machine's own is none that ClickHouse knows.
+func (p Param) zone(text string) error {
+	if p.Name != "time_zone" {
+		return nil
+	}
+	if _, err := time.LoadLocation(text); err != nil || text == "Local" {
+		return errors.New("the name of a time zone is expected, as Europe/Paris")
+	}
+	return nil
 }
 
 // collect reads all rows into columns of the kinds that Table names.

@@ -45,6 +45,8 @@ func TestRunNamesWhatIsWrong(t *testing.T) {
 		{"the wrong way round", "alarms_by_class", good(map[string]string{"from": "3000"}), queries.ErrParameter, "from 3000 is after to 2000"},
 		{"too many buckets", "alarms_by_class", good(map[string]string{"to": "4000000000", "bucket_ms": "10"}), queries.ErrParameter, "more than 11000 buckets"},
 		{"a limit beyond its type", "incidents_waiting", map[string]string{"to": "1", "limit": "4294967296"}, queries.ErrParameter, "limit"},
+		{"no time zone", "answer_attainment_by_hour", map[string]string{"from": "1", "to": "2", "time_zone": "Europe/Atlantis"}, queries.ErrParameter, `time_zone is "Europe/Atlantis"`},
+		{"a time zone of this machine", "answer_attainment_by_hour", map[string]string{"from": "1", "to": "2", "time_zone": "Local"}, queries.ErrParameter, "as Europe/Paris"},
 		{"SQL as a value", "queue_now", map[string]string{"to": "1) OR (1"}, queries.ErrParameter, "to is"},
 	}
 	for _, c := range cases {

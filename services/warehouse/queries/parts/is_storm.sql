@@ -1,0 +1,1 @@
+kind IN ('alarm_storm', 'group_alarm_storm')
