@@ -9,6 +9,6 @@
 -- column sites count sites that they came from
 SELECT site_group, toString(its_class) AS class, sum(n) AS alarms, count() AS sites
 FROM (SELECT site, arrayJoin(site_groups) AS site_group FROM {states_then} WHERE NOT deleted) AS s
-INNER JOIN (SELECT site, toLowCardinality(alarm_class) AS its_class, count() AS n FROM {accepted_alarms} GROUP BY site, its_class) AS a ON a.site = s.site
+INNER JOIN (SELECT site, class AS its_class, count() AS n FROM {alarms_in_range} GROUP BY site, its_class) AS a ON a.site = s.site
 GROUP BY site_group, its_class
 ORDER BY site_group, class

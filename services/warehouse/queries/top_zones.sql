@@ -15,15 +15,15 @@ WITH
     SELECT groupArray((site, its_area, its_zone, n, latest))
     FROM
     (
-        SELECT site, toString(area) AS its_area, toString(zone) AS its_zone, count() AS n, max(received_at) AS latest
+        SELECT site, area AS its_area, zone AS its_zone, count() AS n, max(received_at) AS latest
         FROM {db}.events
         WHERE {is_alarm} AND {in_range} AND {accepted}
         GROUP BY site, its_area, its_zone
-        ORDER BY n DESC, site, its_area, its_zone
+        ORDER BY n DESC, site, toString(its_area), toString(its_zone)
         LIMIT {limit:UInt32}
     )
 ) AS listed
-SELECT r.1 AS site, s.label AS label, r.2 AS area, r.3 AS zone, r.4 AS alarms, r.5 AS last_at
+SELECT r.1 AS site, s.label AS label, toString(r.2) AS area, toString(r.3) AS zone, r.4 AS alarms, r.5 AS last_at
 FROM (SELECT arrayJoin(listed) AS r) AS l
 LEFT JOIN {listed_states} AS s ON s.site = l.r.1
 ORDER BY alarms DESC, site, area, zone

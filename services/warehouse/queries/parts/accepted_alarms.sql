@@ -1,5 +1,4 @@
 (
     SELECT site, received_at, toString(class) AS alarm_class
-    FROM {db}.alarms FINAL
-    WHERE hour >= toStartOfHour(fromUnixTimestamp64Milli({from:Int64}, 'UTC')) AND {in_range} AND {accepted}
+    FROM {alarms_in_range}
 )
