@@ -111,7 +111,7 @@ var english = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("The test of %s ended by its date, nobody ended it", site)
 	},
-	vigiev1.DetectionKind_DETECTION_KIND_FREQUENT_TESTS: func(d *vigiev1.Detection, site string) string {
+	vigiev1.DetectionKind_DETECTION_KIND_FREQUENT_TESTS: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("%s is put on test too often", site)
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK: func(d *vigiev1.Detection, site string) string {

@@ -111,7 +111,7 @@ var french = map[vigiev1.DetectionKind]sentence{
 	vigiev1.DetectionKind_DETECTION_KIND_LEFT_ON_TEST: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("La mise en essai de %s s'est terminée à son échéance, personne ne l'a levée", site)
 	},
-	vigiev1.DetectionKind_DETECTION_KIND_FREQUENT_TESTS: func(d *vigiev1.Detection, site string) string {
+	vigiev1.DetectionKind_DETECTION_KIND_FREQUENT_TESTS: func(_ *vigiev1.Detection, site string) string {
 		return fmt.Sprintf("%s est mis en essai trop souvent", site)
 	},
 	vigiev1.DetectionKind_DETECTION_KIND_TEST_AT_CLOSED_OR_HIGH_RISK: func(d *vigiev1.Detection, site string) string {

@@ -266,12 +266,3 @@ func pick(columns []warehouse.Column, rows []int) []warehouse.Column {
 	}
 	return out
 }
-
-// cut returns the columns with rows from..to, to excluded.
-func cut(columns []warehouse.Column, from, to int) []warehouse.Column {
-	out := slices.Clone(columns)
-	for i := range out {
-		out[i].Values = reflect.ValueOf(out[i].Values).Slice(from, to).Interface()
-	}
-	return out
-}
