@@ -162,8 +162,8 @@ type SiteState struct {
 	Degraded bool     `protobuf:"varint,19,opt,name=degraded,proto3" json:"degraded,omitempty"`
 	Groups   []string `protobuf:"bytes,20,rep,name=groups,proto3" json:"groups,omitempty"`
 	TimeZone string   `protobuf:"bytes,21,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	// When closure became what it is; while it never was anything but "none", when the
-	// site was first shown. 0 in records of before this field. Unix ms UTC, the log's clock.
+	// When closure became what it is, or the site was first on this topic (again, after a
+	// tombstone), if that is later. 0 when nothing is known. Unix ms UTC, the log's clock.
 	ClosureChangedAtMs int64 `protobuf:"varint,22,opt,name=closure_changed_at_ms,json=closureChangedAtMs,proto3" json:"closure_changed_at_ms,omitempty"`
 	// The declared closure, running or to come; absent when none is.
 	DeclaredClosure *DeclaredClosure `protobuf:"bytes,40,opt,name=declared_closure,json=declaredClosure,proto3" json:"declared_closure,omitempty"`
