@@ -32,7 +32,7 @@ bin/vigie bin/vigie-load: need-go
 .PHONY: test
 test: build setup-run setup-test lint-fast check-generated test-web ## Run every hermetic test, race detector on
 	$(GO) test -tags simulation,synctests -run Simulation ./services/processor # a short set of seeds
-	$(GO) test -race -timeout 18m ./services/vigie ./... # first what takes longest and mostly waits
+	$(GO) test -race -timeout 18m $(addprefix ./services/,vigie archiver processor warehouse/queries) ./... # longest first
 .PHONY: test-web
 test-web: PLUGIN_FOR = $(shell $(GO) env GOARCH)
 test-web: web plugin
