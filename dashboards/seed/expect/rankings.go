@@ -146,6 +146,32 @@ func AlarmsByGroup(h *seed.History, a Args) []queries.GroupAlarms {
 	})
 }
 
+// judgedGroup is what is judged of the incidents of a group, and how long those that were
+// answered waited, in ms, the shortest first.
+type judgedGroup struct {
+	queries.Attainment
+	waited []int64
+}
+
+func judgedBy[K comparable](h *seed.History, a Args, keyOf func(judged) K) map[K]*judgedGroup {
+	groups := map[K]*judgedGroup{}
+	for _, j := range judgedIncidents(h, a) {
+		k := keyOf(j)
+		if groups[k] == nil {
+			groups[k] = &judgedGroup{}
+		}
+		g := groups[k]
+		tally(&g.Attainment, j.is(), j.within(j.first), j.within(j.second))
+		if j.is() {
+			g.waited = append(g.waited, j.answered.Sub(j.OpenedAt).Milliseconds())
+		}
+	}
+	for _, g := range groups {
+		slices.Sort(g.waited)
+	}
+	return groups
+}
+
 // AnswerAttainmentByOperator judges incidents by who took them first.
 func AnswerAttainmentByOperator(h *seed.History, a Args) []queries.OperatorAttainment {
 	first, closer := map[string]string{}, map[string]string{}
@@ -156,26 +182,10 @@ func AnswerAttainmentByOperator(h *seed.History, a Args) []queries.OperatorAttai
 		}
 	}
 	type key struct{ who, class string }
-	rows, waited := map[key]*queries.OperatorAttainment{}, map[key][]int64{}
-	for _, j := range judgedIncidents(h, a) {
-		k := key{cmp.Or(first[j.ID], closer[j.ID]), j.Class}
-		if rows[k] == nil {
-			rows[k] = &queries.OperatorAttainment{Operator: k.who, Class: k.class}
-		}
-		var c queries.Attainment
-		tally(&c, j.is(), j.within(j.first), j.within(j.second))
-		r := rows[k]
-		r.Incidents++
-		r.Answered += c.Answered
-		r.WithinFirst += c.WithinFirst
-		r.WithinSecond += c.WithinSecond
-		if j.is() {
-			waited[k] = append(waited[k], j.answered.Sub(j.OpenedAt).Milliseconds())
-		}
-	}
-	for k, r := range rows {
-		slices.Sort(waited[k])
-		r.Misses, r.P95MS = r.Incidents-r.WithinSecond, quantile(waited[k], 0.95)
+	rows := map[key]*queries.OperatorAttainment{}
+	for k, g := range judgedBy(h, a, func(j judged) key { return key{cmp.Or(first[j.ID], closer[j.ID]), j.Class} }) {
+		rows[k] = &queries.OperatorAttainment{Operator: k.who, Class: k.class, Incidents: g.Incidents, Answered: g.Answered,
+			WithinFirst: g.WithinFirst, WithinSecond: g.WithinSecond, Misses: g.Incidents - g.WithinSecond, P95MS: quantile(g.waited, 0.95)}
 	}
 	return sorted(rows, func(x, y queries.OperatorAttainment) int {
 		return cmp.Or(cmp.Compare(x.Operator, y.Operator), cmp.Compare(x.Class, y.Class))
@@ -193,26 +203,11 @@ func AnswerAttainmentByHour(h *seed.History, a Args) []queries.HourAttainment {
 		hour  int
 		class string
 	}
-	rows, waited := map[key]*queries.HourAttainment{}, map[key][]int64{}
-	for _, j := range judgedIncidents(h, a) {
-		k := key{j.OpenedAt.In(zone).Hour(), j.Class}
-		if rows[k] == nil {
-			rows[k] = &queries.HourAttainment{Hour: uint64(k.hour), Class: k.class}
-		}
-		var c queries.Attainment
-		tally(&c, j.is(), j.within(j.first), j.within(j.second))
-		r := rows[k]
-		r.Incidents++
-		r.Answered += c.Answered
-		r.WithinFirst += c.WithinFirst
-		r.WithinSecond += c.WithinSecond
-		if j.is() {
-			waited[k] = append(waited[k], j.answered.Sub(j.OpenedAt).Milliseconds())
-		}
-	}
-	for k, r := range rows {
-		slices.Sort(waited[k])
-		r.P50MS, r.P95MS, r.P985MS = quantile(waited[k], 0.5), quantile(waited[k], 0.95), quantile(waited[k], 0.985)
+	rows := map[key]*queries.HourAttainment{}
+	for k, g := range judgedBy(h, a, func(j judged) key { return key{j.OpenedAt.In(zone).Hour(), j.Class} }) {
+		rows[k] = &queries.HourAttainment{Hour: uint64(k.hour), Class: k.class, Incidents: g.Incidents, Answered: g.Answered,
+			WithinFirst: g.WithinFirst, WithinSecond: g.WithinSecond,
+			P50MS: quantile(g.waited, 0.5), P95MS: quantile(g.waited, 0.95), P985MS: quantile(g.waited, 0.985)}
 	}
 	return sorted(rows, func(x, y queries.HourAttainment) int {
 		return cmp.Or(cmp.Compare(x.Hour, y.Hour), cmp.Compare(x.Class, y.Class))
